@@ -1,0 +1,115 @@
+"""The native layout: names, types and units of its data sets, its versions and their upgrades.
+
+Version 1: data sets and attributes as below, without `geometry_hash`.
+Version 2: the attribute `geometry_hash` says which geometry exactly; empty where it is unknown.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+LAYOUT = "pointcalo"
+VERSION = 2
+POINTS = ("cells", "deposits")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One data set: its stored type, its unit and the shape of one row."""
+
+    dtype: str
+    unit: str
+    row: tuple[int, ...] = ()
+
+
+POINT_COLUMNS = {
+    "points/x": Column("f4", "mm"),
+    "points/y": Column("f4", "mm"),
+    "points/energy": Column("f4", "MeV"),
+    "points/time": Column("f4", "ns"),
+    "points/layer": Column("i2", "1"),
+}
+INCIDENT_COLUMNS = {
+    "incident/energy": Column("f4", "MeV"),
+    "incident/direction": Column("f4", "1", (3,)),
+    "incident/position": Column("f4", "mm", (3,)),
+    "incident/pdg": Column("i4", "1"),
+}
+OFFSET = "offset"
+
+
+def open_hdf5(path: Path) -> h5py.File:
+    """Open an HDF5 file to read.
+
+    Raises:
+        FileNotFoundError, PermissionError, OSError: each with one line that names the file.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    try:
+        return h5py.File(path, "r")
+    except PermissionError as error:
+        raise PermissionError(f"{path}: no permission to read it") from error
+    except OSError as error:
+        raise OSError(f"{path}: not a readable HDF5 file (damaged, or of another kind)") from error
+
+
+def read_attributes(file: h5py.File, path: Path) -> dict[str, Any]:
+    """Attributes of a native file in terms of the newest version.
+
+    Raises:
+        ValueError: a foreign layout, a newer version, or an attribute is missing or unknown.
+    """
+    attributes = dict(file.attrs)
+    if attributes.get("layout") != LAYOUT:
+        raise ValueError(
+            f"{path}: attribute layout is {attributes.get('layout')!r}, expected {LAYOUT!r}: "
+            "convert the file first (pointcalo convert)"
+        )
+    version = int(attributes.get("layout_version", 0))
+    if not 1 <= version <= VERSION:
+        raise ValueError(
+            f"{path}: layout version {version}, this pointcalo reads 1 to {VERSION}: "
+            "upgrade pointcalo to read newer files"
+        )
+    if version == 1:
+        attributes["geometry_hash"] = ""
+    for name in ("geometry", "geometry_hash", "points", "source"):
+        if not isinstance(attributes.get(name), str):
+            raise ValueError(f"{path}: attribute {name} is missing or not a text")
+    if attributes["points"] not in POINTS:
+        raise ValueError(
+            f"{path}: attribute points is {attributes['points']!r}, expected cells or deposits"
+        )
+    return attributes | {"layout_version": VERSION}
+
+
+def check_columns(file: h5py.File, path: Path) -> None:
+    """Raise ValueError where a data set is missing or has another shape or unit."""
+    if not isinstance(file.get(OFFSET), h5py.Dataset):
+        raise ValueError(f"{path}: data set {OFFSET} is missing")
+    offset = file[OFFSET]
+    if offset.ndim != 1 or offset.dtype.kind not in "iu" or len(offset) < 1:
+        raise ValueError(f"{path}: data set {OFFSET} must be integers, one more than showers")
+    sizes = dict.fromkeys(INCIDENT_COLUMNS, len(offset) - 1)
+    sizes |= dict.fromkeys(POINT_COLUMNS, int(offset[-1]))
+    for name, column in (POINT_COLUMNS | INCIDENT_COLUMNS).items():
+        _check_column(file, path, name, column, sizes[name])
+
+
+def _check_column(file: h5py.File, path: Path, name: str, column: Column, size: int) -> None:
+    data = file.get(name)
+    if not isinstance(data, h5py.Dataset):
+        raise ValueError(f"{path}: data set {name} is missing")
+    if data.shape != (size, *column.row):
+        raise ValueError(
+            f"{path}: data set {name} has shape {data.shape}, expected {(size, *column.row)}"
+        )
+    unit = data.attrs.get("unit")
+    if unit != column.unit:
+        raise ValueError(
+            f"{path}: data set {name} has unit {unit!r}, expected {column.unit!r} in attribute "
+            "unit: convert the values, a file whose units are unknown is not read"
+        )
