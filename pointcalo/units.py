@@ -1,4 +1,4 @@
-"""Units and constants: a number in code is in mm, MeV, ns and rad unless its name says otherwise.
+"""Units and constants: a number is in MeV, mm, ns or rad unless its name says otherwise.
 
 Multiply to come in, divide to go out:
 
@@ -12,22 +12,16 @@ Multiply to come in, divide to go out:
 import math
 
 MeV = 1.0
-keV = 1e-3
-GeV = 1e3
-TeV = 1e6
+GeV = 1000.0
 
 mm = 1.0
-um = 1e-3
 cm = 10.0
-m = 1e3
+m = 1000.0
 
 ns = 1.0
-ps = 1e-3
-s = 1e9
 
 rad = 1.0
-mrad = 1e-3
-degree = math.pi / 180
+degree = math.pi / 180.0
 
 SPEED_OF_LIGHT = 299.792458
-"""Speed of light in vacuum, mm/ns (exact by the definition of the metre)."""
+"""Speed of light in vacuum in mm/ns (exact: the definition of the metre)."""

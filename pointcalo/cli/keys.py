@@ -1,0 +1,145 @@
+"""The keys of a command, read from its YAML: name, default and comment of each.
+
+Reads the text of the file, so that comments are kept and neither Hydra nor torch is imported.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+MISSING = "???"
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of a command.
+
+    Args:
+        name: dotted name, as typed on the command line.
+        default: the text of its value; `"???"` where the user must give one.
+        comment: what it is, with its unit.
+        options: names to choose from, where the key selects a file of a config group.
+    """
+
+    name: str
+    default: str
+    comment: str
+    options: tuple[str, ...] = ()
+
+
+def read_keys(folder: Path, command: str, choices: Mapping[str, str] | None = None) -> list[Key]:
+    """All keys of a command, those of the files selected from its config groups included.
+
+    Args:
+        folder: folder of configurations.
+        command: name of a YAML in it, without its ending.
+        choices: names selected from config groups, where they are not the defaults.
+
+    Returns:
+        The keys in the order of the files.
+
+    Raises:
+        FileNotFoundError: there is no such YAML.
+    """
+    return list(_file_keys(folder, folder / f"{command}.yaml", "", choices or {}))
+
+
+def description(folder: Path, command: str) -> str:
+    """The comment at the head of a command's YAML, its lines kept."""
+    lines = (folder / f"{command}.yaml").read_text().splitlines()
+    head: list[str] = []
+    for line in lines:
+        if not line.startswith("#"):
+            break
+        if not line.startswith("# @"):
+            head.append(line.lstrip("#").removeprefix(" "))
+    return "\n".join(head).strip()
+
+
+def close_names(name: str, keys: list[Key]) -> list[str]:
+    """Names of keys that a mistyped one may have meant, the closest first."""
+    names = [key.name for key in keys]
+    close = difflib.get_close_matches(name, names, n=3)
+    last = name.rpartition(".")[2]
+    close += [other for other in names if other.rpartition(".")[2] == last]
+    return list(dict.fromkeys(close))
+
+
+def _file_keys(folder: Path, path: Path, prefix: str, choices: Mapping[str, str]) -> Iterator[Key]:
+    text = path.read_text()
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    if text.startswith("# @package _global_"):
+        prefix = ""
+    for entry, value in node.value:
+        if entry.value == "defaults" and isinstance(value, yaml.SequenceNode):
+            yield from _group_keys(folder, value, text, choices)
+    yield from _walk(node, text.splitlines(), prefix)
+
+
+def _group_keys(
+    folder: Path, defaults: yaml.SequenceNode, text: str, choices: Mapping[str, str]
+) -> Iterator[Key]:
+    """One key for each config group of a defaults list, then the keys of the file it selects."""
+    for item in defaults.value:
+        if not isinstance(item, yaml.MappingNode):
+            continue
+        entry, value = item.value[0]
+        group = entry.value.removeprefix("optional ").removeprefix("override ")
+        files = sorted((folder / group).glob("*.yaml"))
+        if group.startswith("hydra/") or not files:
+            continue
+        options = tuple(file.stem for file in files)
+        chosen = choices.get(group, value.value)
+        yield Key(group, chosen, _comment(entry, value, text.splitlines()), options)
+        if chosen in options:
+            yield from _file_keys(folder, folder / group / f"{chosen}.yaml", f"{group}.", choices)
+
+
+def _walk(node: yaml.MappingNode, lines: list[str], prefix: str) -> Iterator[Key]:
+    for entry, value in node.value:
+        name = prefix + entry.value
+        if name in ("defaults", "hydra") or entry.value.startswith("_"):
+            continue
+        if isinstance(value, yaml.MappingNode) and not value.flow_style:
+            yield from _walk(value, lines, f"{name}.")
+        else:
+            yield Key(name, _value(value), _comment(entry, value, lines))
+
+
+def _value(node: yaml.Node) -> str:
+    if isinstance(node, yaml.SequenceNode):
+        return f"[{','.join(_value(item) for item in node.value)}]"
+    if isinstance(node, yaml.MappingNode):
+        pairs = ",".join(f"{_value(key)}:{_value(value)}" for key, value in node.value)
+        return f"{{{pairs}}}"
+    return node.value or "null"
+
+
+def _comment(entry: yaml.Node, value: yaml.Node, lines: list[str]) -> str:
+    """The comment behind a value and its continuation below, or else the one above the key."""
+    end = value.end_mark
+    tail = lines[end.line][end.column :] if end.line == entry.start_mark.line else ""
+    behind = re.search(r"(?:^|\s)#\s*(.*)$", tail)
+    if behind:
+        return " ".join([behind[1], *_continuation(lines, end.line + 1, entry.start_mark.column)])
+    above: list[str] = []
+    line = entry.start_mark.line - 1
+    indent = " " * entry.start_mark.column
+    while line > 0 and lines[line].startswith(f"{indent}#"):
+        above.insert(0, lines[line].strip(" #"))
+        line -= 1
+    return " ".join(above)
+
+
+def _continuation(lines: list[str], first: int, indent: int) -> Iterator[str]:
+    for line in lines[first:]:
+        text = line.lstrip()
+        if not text.startswith("#") or len(line) - len(text) <= indent:
+            return
+        yield text.strip("# ")
