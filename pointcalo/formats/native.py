@@ -19,7 +19,7 @@ from pointcalo.formats.layout import (
     open_hdf5,
     read_attributes,
 )
-from pointcalo.showers import Incident, Showers, ptr_from_counts, rows_of
+from pointcalo.showers import Incident, ShowerFault, Showers, ptr_from_counts, rows_of
 
 if TYPE_CHECKING:
     from pointcalo.geometry import Geometry
@@ -88,7 +88,7 @@ class NativeFile:
     def incident(self) -> Incident:
         """The incident particles of all showers."""
         with open_hdf5(self.path) as file:
-            return self._incident(file, slice(None))
+            return self._incident(file, slice(None), torch.arange(len(self)))
 
     def read(self, showers: slice | Tensor | NDArray[np.int64] | None = None) -> Showers:
         """Read some showers, in the order named.
@@ -136,24 +136,22 @@ class NativeFile:
         points = torch.from_numpy(columns)
         layer = torch.from_numpy(file["points/layer"][begin:end].astype(np.int64))
         ptr = self.offset[first : last + 1] - begin
-        if len(wanted) < last - first:
-            rows = rows_of(ptr, wanted - first)
-            points, layer = points[rows], layer[rows]
-            ptr = ptr_from_counts(ptr.diff()[wanted - first])
+        chosen = wanted - first
+        if len(chosen) < last - first:
+            rows = rows_of(ptr, chosen)
+            points, layer, ptr = points[rows], layer[rows], ptr_from_counts(ptr.diff()[chosen])
         try:
-            incident = self._incident(file, slice(first, last))[wanted - first]
+            incident = self._incident(file, slice(first, last), chosen)
             return Showers(points=points, layer=layer, ptr=ptr, incident=incident)
-        except ValueError as error:
-            raise ValueError(f"{self.path}, counted from shower {first}: {error}") from error
+        except ShowerFault as error:
+            number = int(wanted[error.shower])
+            raise ValueError(f"{self.path}: shower {number}: {error.fault}") from error
 
-    def _incident(self, file: h5py.File, rows: slice) -> Incident:
-        energy, direction, position, pdg = (file[name][rows] for name in INCIDENT_COLUMNS)
-        return Incident(
-            energy=torch.from_numpy(energy.astype(np.float32)),
-            direction=torch.from_numpy(direction.astype(np.float32)),
-            position=torch.from_numpy(position.astype(np.float32)),
-            pdg=torch.from_numpy(pdg.astype(np.int64)),
+    def _incident(self, file: h5py.File, rows: slice, chosen: Tensor) -> Incident:
+        energy, direction, position, pdg = (
+            torch.from_numpy(file[name][rows])[chosen] for name in INCIDENT_COLUMNS
         )
+        return Incident(energy.float(), direction.float(), position.float(), pdg.long())
 
 
 def _runs(wanted: Tensor) -> list[Tensor]:

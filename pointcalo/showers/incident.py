@@ -9,6 +9,20 @@ from torch import Tensor
 UNIT_TOLERANCE = 1e-3
 
 
+class ShowerFault(ValueError):
+    """A wrong number in one shower of a batch.
+
+    Args:
+        shower: its number in the batch.
+        fault: what was wrong and what was expected.
+    """
+
+    def __init__(self, shower: int, fault: str) -> None:
+        super().__init__(f"shower {shower}: {fault}")
+        self.shower = shower
+        self.fault = fault
+
+
 @dataclass(frozen=True, eq=False)
 class Incident:
     """Incident particles, one row a shower, in the local frame of the geometry.
@@ -71,12 +85,16 @@ class Incident:
 
     def _explain(self, shower: int) -> None:
         if bool(self._wrong_energy()[shower]):
-            fault = f"energy is {float(self.energy[shower])} MeV, expected a positive number"
+            fault = (
+                f"incident energy is {float(self.energy[shower])} MeV, expected a positive number"
+            )
         elif bool(self._wrong_direction()[shower]):
-            fault = f"direction is {self.direction[shower].tolist()}, expected a unit vector"
+            fault = (
+                f"incident direction is {self.direction[shower].tolist()}, expected a unit vector"
+            )
         else:
-            fault = f"position is {self.position[shower].tolist()}, expected finite numbers of mm"
-        raise ValueError(f"incident particle of shower {shower}: {fault}")
+            fault = f"incident position is {self.position[shower].tolist()}, expected finite numbers of mm"
+        raise ShowerFault(shower, fault)
 
     def __len__(self) -> int:
         return len(self.energy)
