@@ -19,7 +19,7 @@ from pointcalo.formats.layout import (
     open_hdf5,
     read_attributes,
 )
-from pointcalo.showers import Incident, ShowerFault, Showers, ptr_from_counts, rows_of
+from pointcalo.showers import Incident, ShowerError, Showers, ptr_from_counts, rows_of
 
 if TYPE_CHECKING:
     from pointcalo.geometry import Geometry
@@ -143,7 +143,7 @@ class NativeFile:
         try:
             incident = self._incident(file, slice(first, last), chosen)
             return Showers(points=points, layer=layer, ptr=ptr, incident=incident)
-        except ShowerFault as error:
+        except ShowerError as error:
             number = int(wanted[error.shower])
             raise ValueError(f"{self.path}: shower {number}: {error.fault}") from error
 

@@ -1,7 +1,7 @@
 """Showers: the frozen ragged batch, ragged operators and the shower's own frame."""
 
 from pointcalo.showers.frame import ShowerFrame, axis_xy
-from pointcalo.showers.incident import Incident, ShowerFault
+from pointcalo.showers.incident import Incident, ShowerError
 from pointcalo.showers.pyg import from_pyg, to_pyg
 from pointcalo.showers.ragged import (
     index_from_ptr,
@@ -18,7 +18,7 @@ __all__ = [
     "ENERGY",
     "TIME",
     "Incident",
-    "ShowerFault",
+    "ShowerError",
     "ShowerFrame",
     "Showers",
     "X",

@@ -9,7 +9,7 @@ from torch import Tensor
 UNIT_TOLERANCE = 1e-3
 
 
-class ShowerFault(ValueError):
+class ShowerError(ValueError):
     """A wrong number in one shower of a batch.
 
     Args:
@@ -85,16 +85,12 @@ class Incident:
 
     def _explain(self, shower: int) -> None:
         if bool(self._wrong_energy()[shower]):
-            fault = (
-                f"incident energy is {float(self.energy[shower])} MeV, expected a positive number"
-            )
+            fault = f"energy is {float(self.energy[shower])} MeV, expected a positive number"
         elif bool(self._wrong_direction()[shower]):
-            fault = (
-                f"incident direction is {self.direction[shower].tolist()}, expected a unit vector"
-            )
+            fault = f"direction is {self.direction[shower].tolist()}, expected a unit vector"
         else:
-            fault = f"incident position is {self.position[shower].tolist()}, expected finite numbers of mm"
-        raise ShowerFault(shower, fault)
+            fault = f"position is {self.position[shower].tolist()}, expected finite numbers of mm"
+        raise ShowerError(shower, f"incident {fault}")
 
     def __len__(self) -> int:
         return len(self.energy)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from pointcalo.showers.incident import Incident, ShowerFault
+from pointcalo.showers.incident import Incident, ShowerError
 from pointcalo.showers.ragged import index_from_ptr, ptr_from_counts, rows_of
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Showers:
         if self.cell is not None:
             values["cell"] = int(self.cell[point])
         listed = ", ".join(f"{name} {value:g}" for name, value in values.items())
-        raise ShowerFault(
+        raise ShowerError(
             shower,
             f"point {point - int(self.ptr[shower])} has {listed}; expected finite numbers, "
             "energy >= 0 MeV, layer and cell >= 0",
