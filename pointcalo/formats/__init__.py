@@ -2,6 +2,7 @@
 
 from pointcalo.formats.native import NativeFile
 from pointcalo.formats.opening import open_showers
+from pointcalo.formats.stream import ShowerStream
 from pointcalo.formats.writing import NativeWriter, write
 
-__all__ = ["NativeFile", "NativeWriter", "open_showers", "write"]
+__all__ = ["NativeFile", "NativeWriter", "ShowerStream", "open_showers", "write"]

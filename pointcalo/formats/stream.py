@@ -1,0 +1,248 @@
+"""Batches of showers from files of any size, in bounded memory."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from pointcalo.formats.native import NativeFile
+from pointcalo.formats.opening import open_showers
+from pointcalo.formats.preparation import Preparation, check_centres
+from pointcalo.showers import Showers
+
+if TYPE_CHECKING:
+    from pointcalo.geometry import Geometry
+
+SPLITS = {"train": (0, 7), "validation": (7, 8), "test": (8, 10), "all": (0, 10)}
+BLOCK_POINTS = 1 << 18
+BUFFER_POINTS = 1 << 23
+CHECKED_SHOWERS = 10
+
+_LOG = logging.getLogger(__name__)
+
+
+class ShowerStream:
+    """Shuffled batches of one split of the showers of files, or of showers in memory.
+
+    Files are read in blocks of neighbouring showers. An epoch takes the blocks in a random order,
+    fills a buffer with them, shuffles the buffer and cuts it into batches; what fits the buffer
+    as a whole is read once and kept. The order depends on (seed, epoch) only. With a geometry,
+    points are projected to its cells and those below threshold dropped; `outside` and
+    `below_threshold` say what share of the energy went.
+
+    Several processes see the same order: each global batch of world x batch showers is cut into
+    equal parts, so that together they see what one process with that batch would.
+
+    Args:
+        source: file, glob pattern, several of them, or showers in memory.
+        split: train, validation, test or all: by the number of a shower in its file modulo 10
+            (0-6, 7, 8-9).
+        batch: showers in a batch of this process; fewer where the split holds fewer.
+        geometry: cells and thresholds; None leaves the points as they are.
+        shuffle: False keeps the order of the files and the incomplete last batch (of which up to
+            world - 1 showers are left out); True leaves the incomplete last batch out.
+        seed: of the order.
+        rank: number of this process.
+        world: number of processes.
+        buffer_points: points held in memory at a time.
+
+    Raises:
+        ValueError: unknown split, empty split, files of another geometry, or a file that cannot
+            be used.
+        OSError: a file that cannot be read, or a pattern that matches none.
+    """
+
+    def __init__(
+        self,
+        source: Showers | str | Path | Sequence[str | Path],
+        *,
+        batch: int,
+        split: str = "train",
+        geometry: Geometry | None = None,
+        shuffle: bool = True,
+        seed: int = 0,
+        rank: int = 0,
+        world: int = 1,
+        buffer_points: int = BUFFER_POINTS,
+    ) -> None:
+        if split not in SPLITS:
+            raise ValueError(f"split: got {split!r}, expected one of {', '.join(SPLITS)}")
+        if batch < 1 or not 0 <= rank < world:
+            raise ValueError(f"stream: got batch {batch}, rank {rank} of {world} processes")
+        self.sources: list[NativeFile | _InMemory] = _open(source)
+        if geometry is not None:
+            for opened in self.sources:
+                _check_geometry(opened, geometry)
+        self.preparation = Preparation(geometry)
+        self.shuffle, self.seed, self.rank, self.world = shuffle, seed, rank, world
+        self.buffer_points = buffer_points
+        self.blocks = [block for opened in self.sources for block in _blocks(opened, split)]
+        self.num_showers = sum(len(block) for block in self.blocks)
+        if self.num_showers < world:
+            total = sum(len(opened) for opened in self.sources)
+            raise ValueError(
+                f"split {split}: {self.num_showers} of {total} showers belong to it, expected at "
+                f"least {world}: make more showers"
+            )
+        self.batch = min(batch, self.num_showers // world)
+        self._resident: Showers | None = None
+
+    @property
+    def below_threshold(self) -> float:
+        """Share of the energy on cells that was below threshold in what was read so far."""
+        return self.preparation.below_threshold
+
+    @property
+    def outside(self) -> float:
+        """Share of the energy outside every cell in what was read so far."""
+        return self.preparation.outside
+
+    def __len__(self) -> int:
+        return len(self._batch_sizes())
+
+    def __iter__(self) -> Iterator[Showers]:
+        """Batches of epoch 0."""
+        return self.epoch(0)
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[Showers]:
+        """Batches of one epoch.
+
+        Args:
+            number: of the epoch; each has its own order.
+            start: batches to skip, to go on where a run was interrupted.
+        """
+        generator = torch.Generator().manual_seed(_seed(self.seed, number))
+        return islice(self._cut(generator, start), max(0, len(self) - start))
+
+    def _batch_sizes(self) -> list[int]:
+        whole, rest = divmod(self.num_showers, self.batch * self.world)
+        sizes = [self.batch] * whole
+        last = rest // self.world
+        return sizes if self.shuffle or last == 0 else [*sizes, last]
+
+    def _cut(self, generator: torch.Generator, start: int) -> Iterator[Showers]:
+        """Cut what the buffers hold into the batches of this process from `start` on."""
+        sizes = self._batch_sizes()
+        done = 0
+        left: Showers | None = None
+        for held in self._buffers(generator):
+            pool = held if left is None else Showers.cat([left, held])
+            order = self._permutation(len(pool), generator)
+            used = 0
+            while done < len(sizes) and used + sizes[done] * self.world <= len(pool):
+                size, first = sizes[done], used + self.rank * sizes[done]
+                used += size * self.world
+                done += 1
+                if done > start:
+                    yield pool[order[first : first + size]]
+            left = pool[order[used:]] if done < len(sizes) else None
+
+    def _permutation(self, size: int, generator: torch.Generator) -> Tensor:
+        if self.shuffle:
+            return torch.randperm(size, generator=generator)
+        return torch.arange(size)
+
+    def _buffers(self, generator: torch.Generator) -> Iterator[Showers]:
+        if self._resident is not None:
+            yield self._resident
+            return
+        if sum(block.num_points for block in self.blocks) <= self.buffer_points:
+            self._resident = self._read(self.blocks)
+            self._report()
+            yield self._resident
+            return
+        order = self._permutation(len(self.blocks), generator).tolist()
+        group: list[_Block] = []
+        for block in (self.blocks[number] for number in order):
+            if group and sum(b.num_points for b in [*group, block]) > self.buffer_points:
+                yield self._read(group)
+                group = []
+            group.append(block)
+        yield self._read(group)
+        self._report()
+
+    def _read(self, blocks: list[_Block]) -> Showers:
+        return Showers.cat([self.preparation(b.source.read(b.numbers)) for b in blocks])
+
+    def _report(self) -> None:
+        _LOG.info(
+            "showers %d, energy below threshold %.3g %%, outside every cell %.3g %%",
+            self.num_showers,
+            100 * self.below_threshold,
+            100 * self.outside,
+        )
+
+
+class _InMemory:
+    """Showers in memory, read like a file."""
+
+    def __init__(self, showers: Showers) -> None:
+        self.showers = showers
+        self.offset = showers.ptr
+
+    def __len__(self) -> int:
+        return len(self.showers)
+
+    def read(self, numbers: Tensor) -> Showers:
+        return self.showers[numbers]
+
+
+class _Block:
+    """Neighbouring showers of one source that belong to the split."""
+
+    def __init__(self, source: NativeFile | _InMemory, numbers: Tensor) -> None:
+        self.source = source
+        self.numbers = numbers
+        self.num_points = int((source.offset[numbers + 1] - source.offset[numbers]).sum())
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+
+def _blocks(source: NativeFile | _InMemory, split: str) -> list[_Block]:
+    first, last = SPLITS[split]
+    numbers = torch.arange(len(source))
+    block = torch.div(source.offset[:-1], BLOCK_POINTS, rounding_mode="floor")
+    digit = numbers % 10
+    chosen = (digit >= first) & (digit < last)
+    cuts = (block[chosen].diff() > 0).nonzero()[:, 0] + 1
+    parts = torch.tensor_split(numbers[chosen], cuts)
+    return [_Block(source, part) for part in parts if len(part)]
+
+
+def _open(
+    source: Showers | str | Path | Sequence[str | Path],
+) -> list[NativeFile | _InMemory]:
+    if isinstance(source, Showers):
+        return [_InMemory(source.to("cpu"))]
+    patterns = [source] if isinstance(source, str | Path) else list(source)
+    found: list[NativeFile | _InMemory] = []
+    for pattern in patterns:
+        path = Path(pattern).expanduser()
+        matches = Path(path.anchor).glob(str(path.relative_to(path.anchor)))
+        paths = [path] if path.exists() else sorted(matches)
+        if not paths:
+            raise FileNotFoundError(f"{pattern}: no such file, and no file matches it")
+        found.extend(map(open_showers, paths))
+    if not found:
+        raise ValueError("no files of showers given: got an empty list")
+    return found
+
+
+def _check_geometry(source: NativeFile | _InMemory, geometry: Geometry) -> None:
+    if isinstance(source, NativeFile):
+        source.check_geometry(geometry)
+        if source.points == "cells":
+            check_centres(source.read(slice(0, CHECKED_SHOWERS)), geometry, str(source.path))
+
+
+def _seed(seed: int, epoch: int) -> int:
+    digest = hashlib.sha256(f"{seed},{epoch}".encode()).digest()
+    return int.from_bytes(digest[:7], "big")
