@@ -50,7 +50,7 @@ def read_keys(folder: Path, command: str, choices: Mapping[str, str] | None = No
 
 def description(folder: Path, command: str) -> str:
     """The comment at the head of a command's YAML, its lines kept."""
-    lines = (folder / f"{command}.yaml").read_text().splitlines()
+    lines = (folder / f"{command}.yaml").read_text(encoding="utf-8").splitlines()
     head: list[str] = []
     for line in lines:
         if not line.startswith("#"):
@@ -70,7 +70,7 @@ def close_names(name: str, keys: list[Key]) -> list[str]:
 
 
 def _file_keys(folder: Path, path: Path, prefix: str, choices: Mapping[str, str]) -> Iterator[Key]:
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     node = yaml.compose(text, Loader=yaml.SafeLoader)
     if not isinstance(node, yaml.MappingNode):
         return
@@ -123,18 +123,20 @@ def _value(node: yaml.Node) -> str:
 
 def _comment(entry: yaml.Node, value: yaml.Node, lines: list[str]) -> str:
     """The comment behind a value and its continuation below, or else the one above the key."""
-    end = value.end_mark
-    tail = lines[end.line][end.column :] if end.line == entry.start_mark.line else ""
-    behind = re.search(r"(?:^|\s)#\s*(.*)$", tail)
+    block = isinstance(value, yaml.SequenceNode) and not value.flow_style
+    end = entry.end_mark if block else value.end_mark
+    behind = re.search(r"\s#\s*(.*)$", lines[end.line][end.column :])
     if behind:
         return " ".join([behind[1], *_continuation(lines, end.line + 1, entry.start_mark.column)])
-    above: list[str] = []
-    line = entry.start_mark.line - 1
-    indent = " " * entry.start_mark.column
-    while line > 0 and lines[line].startswith(f"{indent}#"):
-        above.insert(0, lines[line].strip(" #"))
+    return _above(lines, entry.start_mark.line - 1, " " * entry.start_mark.column)
+
+
+def _above(lines: list[str], line: int, indent: str) -> str:
+    comment: list[str] = []
+    while line >= 0 and lines[line].startswith(f"{indent}#"):
+        comment.insert(0, lines[line].strip(" #"))
         line -= 1
-    return " ".join(above)
+    return " ".join(comment) if line >= 0 else ""  # else it is the head of the file
 
 
 def _continuation(lines: list[str], first: int, indent: int) -> Iterator[str]:
