@@ -1,0 +1,223 @@
+"""Geometry files: YAML to layers and back, and where a name is looked for.
+
+The format is documented key by key in docs/geometries.md.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields, replace
+from importlib.metadata import entry_points
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pointcalo.geometry.geometry import Geometry
+from pointcalo.geometry.kinds import SEGMENTATIONS
+from pointcalo.geometry.layer import DetectorLayer
+from pointcalo.geometry.segmentation import Segmentation, number, plain, whole
+from pointcalo.resources import folder
+
+ENTRY_POINTS = "pointcalo.geometries"
+FOLDERS_VARIABLE = "POINTCALO_GEOMETRIES"
+FILE_KEYS = ("name", "summary", "face_mm", "mirror", "layers")
+LAYER_KEYS = (
+    "repeat",
+    "absorber",
+    "active",
+    "gaps",
+    "threshold_MeV",
+    "z_mm",
+    "segmentation",
+)
+
+
+def geometry_names() -> list[str]:
+    """Names that `Geometry.load` knows, sorted."""
+    names = {path.stem for place in _folders() for path in place.glob("*.yaml")}
+    return sorted(names | {point.name for point in entry_points(group=ENTRY_POINTS)})
+
+
+def load_geometry(name_or_path: str | Path) -> Geometry:
+    """The geometry of a file or a name.
+
+    Looked for in this order: a file of that path, NAME.yaml in the folders of
+    $POINTCALO_GEOMETRIES and in ./geometries, entry points `pointcalo.geometries` (each the path
+    of a YAML or a function without arguments that returns a Geometry), the built-in ones.
+
+    Raises:
+        ValueError: unknown name, or a mistake in the file.
+    """
+    text = str(name_or_path)
+    if Path(text).is_file():
+        return read_geometry(Path(text))
+    *own, built_in = _folders()
+    for place in own:
+        if (place / f"{text}.yaml").is_file():
+            return read_geometry(place / f"{text}.yaml")
+    for point in entry_points(group=ENTRY_POINTS):
+        if point.name == text:
+            found = point.load()
+            return found() if callable(found) else read_geometry(Path(found))
+    if (built_in / f"{text}.yaml").is_file():
+        return read_geometry(built_in / f"{text}.yaml")
+    known = ", ".join(geometry_names())
+    raise ValueError(f"no geometry {text!r}: neither a file nor one of {known}")
+
+
+def read_geometry(path: Path) -> Geometry:
+    """The geometry of a YAML file.
+
+    Raises:
+        ValueError: anything wrong in the file, in one line that names the file and the layer.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path} is not a YAML file: {reason}") from error
+    try:
+        return geometry_from(content, path.parent)
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def geometry_from(content: Any, place: Path) -> Geometry:
+    """The geometry of a parsed file; `place` is where tables of cells are looked for.
+
+    Raises:
+        ValueError: missing or unknown keys, values out of range.
+    """
+    check_keys(content, FILE_KEYS, ("name", "layers"))
+    if not isinstance(content["layers"], list):
+        raise ValueError("layers is not a list; expected one entry per layer or block of layers")
+    face = number("face_mm", content.get("face_mm", 0.0))
+    layers: list[DetectorLayer] = []
+    for block in content["layers"]:
+        first = len(layers)
+        for step, values in enumerate(_repeated(block, first)):
+            end = face if not layers else layers[-1].z + layers[-1].behind_middle_mm
+            try:
+                layers.append(_layer_from(values, end, place, first + step))
+            except ValueError as error:
+                raise ValueError(f"layer {first + step}: {error}") from error
+    if content.get("mirror", False):
+        layers += [replace(layer, z=-layer.z) for layer in layers]
+    return Geometry(str(content["name"]), layers, " ".join(str(content.get("summary", "")).split()))
+
+
+def save_geometry(geometry: Geometry, path: Path) -> None:
+    """See `Geometry.save`; tables of cells go into one .npz beside the YAML."""
+    content = {
+        "name": geometry.name,
+        "summary": geometry.summary,
+        "layers": list(_blocks_of(geometry)),
+    }
+    text = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=100)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def check_keys(content: Any, known: tuple[str, ...], needed: tuple[str, ...]) -> None:
+    """A mapping has the keys it needs and none that are unknown.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    if not isinstance(content, Mapping):
+        raise ValueError(f"found {type(content).__name__}; expected keys {', '.join(known)}")
+    for key in content:
+        if key not in known:
+            raise ValueError(f"unknown key {key!r}; known keys: {', '.join(known)}")
+    for key in needed:
+        if key not in content:
+            raise ValueError(f"missing key {key!r}")
+
+
+def segmentation_from(values: Any, place: Path, layer: int) -> Segmentation:
+    """The segmentation of its entry in a file.
+
+    Raises:
+        ValueError: unknown type, missing or unknown keys, values out of range.
+    """
+    if not isinstance(values, Mapping) or "type" not in values:
+        raise ValueError("segmentation has no key 'type'")
+    kind = values["type"]
+    if kind not in SEGMENTATIONS:
+        known = ", ".join(sorted(SEGMENTATIONS))
+        raise ValueError(f"unknown segmentation type {kind!r}; known types: {known}")
+    cls = SEGMENTATIONS[kind]
+    arguments = {key: value for key, value in values.items() if key != "type"}
+    known_keys = tuple(field.name for field in fields(cls))
+    check_keys(arguments, known_keys, _without_default(cls))
+    if "parts" in arguments:
+        parts = (segmentation_from(part, place, layer) for part in arguments["parts"])
+        return cls(parts=tuple(parts))
+    return cls(**arguments)
+
+
+def _without_default(cls: type[Segmentation]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(cls) if field.default is MISSING)
+
+
+def _folders() -> list[Path]:
+    """Folders of geometry files; the last is that of the built-in ones."""
+    own = [Path(p) for p in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if p]
+    return [*own, Path("geometries"), folder("geometries")]
+
+
+def _repeated(block: Any, first: int) -> Iterator[dict[str, Any]]:
+    """The entries of `repeat` equal layers; a value `each: [...]` gives one to each of them."""
+    try:
+        check_keys(block, LAYER_KEYS, ("active", "segmentation"))
+        times = whole("repeat", block.get("repeat", 1))
+        rest = {key: value for key, value in block.items() if key != "repeat"}
+        yield from (_pick(rest, step, times) for step in range(times))
+    except ValueError as error:
+        raise ValueError(f"layer {first}: {error}") from error
+
+
+def _pick(value: Any, step: int, times: int) -> Any:
+    """`value` with every `each: [...]` replaced by its entry number `step`."""
+    if isinstance(value, Mapping):
+        if set(value) != {"each"}:
+            return {key: _pick(entry, step, times) for key, entry in value.items()}
+        if len(value["each"]) != times:
+            raise ValueError(f"each has {len(value['each'])} values; expected repeat = {times}")
+        return value["each"][step]
+    return [_pick(entry, step, times) for entry in value] if isinstance(value, list) else value
+
+
+def _layer_from(values: dict[str, Any], end: float, place: Path, index: int) -> DetectorLayer:
+    """One layer; without z_mm it follows directly behind `end`."""
+    layer = DetectorLayer(
+        segmentation=segmentation_from(values["segmentation"], place, index),
+        z=values.get("z_mm", 0.0),
+        absorber=tuple(values.get("absorber") or ()),
+        active=values["active"],
+        threshold=values.get("threshold_MeV", 0.0),
+        gaps=values.get("gaps", 1),
+    )
+    if "z_mm" in values:
+        return layer
+    middle = end + layer.thickness_mm - layer.behind_middle_mm
+    return replace(layer, z=round(middle, 6))
+
+
+def _blocks_of(geometry: Geometry) -> Iterator[dict[str, Any]]:
+    """Entries of a file; neighbouring layers that differ in z only are one block."""
+
+    def same(layer: DetectorLayer) -> tuple[Any, ...]:
+        stack = (layer.absorber, layer.active, layer.gaps, layer.threshold)
+        return (layer.segmentation, *stack)
+
+    for (segmentation, absorber, active, gaps, threshold), group in groupby(geometry.layers, same):
+        z = [layer.z for layer in group]
+        block = {"repeat": len(z), "z_mm": {"each": z}} if len(z) > 1 else {"z_mm": z[0]}
+        block |= {"absorber": plain(absorber), "active": plain(active), "gaps": gaps}
+        yield block | {"threshold_MeV": threshold, "segmentation": segmentation.description()}

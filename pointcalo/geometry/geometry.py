@@ -1,0 +1,253 @@
+"""The geometry: detector layers, hence cells, in a local frame."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pointcalo.geometry.composite import parts_of
+from pointcalo.geometry.layer import DetectorLayer
+from pointcalo.geometry.parts import Parts, build_parts
+
+# Points per chunk of cell_at: the temporaries stay in the processor's cache.
+CHUNK = 1 << 15
+
+
+class Geometry:
+    """A frozen detector: layers of cells, numbered layer by layer.
+
+    Cells are int64, 0..num_cells-1; -1 is no cell. Positions are in mm in the local frame, whose
+    z axis is normal to the layers. Shapes: N cells, P points, L layers, E edges, D neighbours.
+
+    Args:
+        name: name of the detector.
+        layers: the layers in the order of their numbers.
+        summary: one line on what it is.
+
+    Raises:
+        ValueError: no layers, or layers that overlap in z.
+
+    >>> geometry = Geometry.load("toy")
+    >>> cell = geometry.cell_at(torch.tensor([3]), torch.tensor([[0.1, 0.2]]))
+    >>> geometry.layer_of(cell), geometry.position(cell)[:, :2]
+    (tensor([3]), tensor([[0., 0.]]))
+    """
+
+    def __init__(self, name: str, layers: Sequence[DetectorLayer], summary: str = "") -> None:
+        if not layers:
+            raise ValueError(f"geometry {name!r} has no layers; expected at least one")
+        check_order(layers)
+        self.name = name
+        self.summary = summary
+        self.layers = tuple(layers)
+        self.device = torch.device("cpu")
+
+    @classmethod
+    def load(cls, name_or_path: str | Path) -> "Geometry":
+        """The geometry of that name or file (see `pointcalo.geometry.files.load_geometry`)."""
+        from pointcalo.geometry.files import load_geometry
+
+        return load_geometry(name_or_path)
+
+    def save(self, path: str | Path) -> None:
+        """Write the YAML so that loading it gives the same hash; appears whole or not at all."""
+        from pointcalo.geometry.files import save_geometry
+
+        save_geometry(self, Path(path))
+
+    def __repr__(self) -> str:
+        return f"Geometry({self.name!r}, {self.num_layers} layers, {self.num_cells} cells)"
+
+    @property
+    def num_layers(self) -> int:
+        """L."""
+        return len(self.layers)
+
+    @property
+    def num_cells(self) -> int:
+        """Number of cells of all layers."""
+        return self._parts.num_cells
+
+    @cached_property
+    def hash(self) -> str:
+        """16 hex digits of the SHA-256 of the layers' canonical description (not of the name)."""
+        text = json.dumps([_canonical(layer) for layer in self.layers], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @cached_property
+    def layer_z(self) -> Tensor:
+        """Middle of the active material [L] in mm, float32."""
+        return torch.tensor([layer.z for layer in self.layers], device=self.device)
+
+    @cached_property
+    def layer_threshold(self) -> Tensor:
+        """Thresholds [L] in MeV, float32."""
+        return torch.tensor([layer.threshold for layer in self.layers], device=self.device)
+
+    @property
+    def layer_start(self) -> Tensor:
+        """First cell of each layer and, last, the number of cells: [L+1] int64."""
+        return self._parts.layer_start
+
+    @property
+    def num_colours(self) -> int:
+        """Number of colours of `colour`."""
+        return max(sheets.num_colours for sheets in self._parts.kinds)
+
+    def position(self, cell: Tensor) -> Tensor:
+        """Centres [N, 3] in mm, float32."""
+        xy = self._parts.position(cell).float()
+        return torch.cat((xy, self.layer_z[self.layer_of(cell)][:, None]), dim=1)
+
+    def mean_position(self, cell: Tensor) -> Tensor:
+        """Mean positions [N, 3] over the cells in mm: (0, 0, z) for a full ring."""
+        xy = self._parts.mean_position(cell).float()
+        return torch.cat((xy, self.layer_z[self.layer_of(cell)][:, None]), dim=1)
+
+    def layer_of(self, cell: Tensor) -> Tensor:
+        """Layer [N] of cells [N], int64."""
+        return torch.bucketize(cell, self.layer_start[1:], right=True)
+
+    def area(self, cell: Tensor) -> Tensor:
+        """Areas [N] of cells in mm2, float32."""
+        return self._parts.area(cell).float()
+
+    def cell_at(self, layer: Tensor, xy: Tensor) -> Tensor:
+        """Cells [P] under points [P, 2] (mm) of layers [P]; -1 where there is none.
+
+        The exact inverse of `position`; a point on a border goes to the lower index.
+        """
+        xy = xy.float()
+        if len(xy) <= CHUNK or xy.device.type != "cpu":
+            return self._parts.cell_at(layer, xy)
+        cell = torch.empty(len(xy), dtype=torch.int64)
+        for start in range(0, len(xy), CHUNK):
+            rows = slice(start, start + CHUNK)
+            cell[rows] = self._parts.cell_at(layer[rows], xy[rows])
+        return cell
+
+    def nearest(self, layer: Tensor, xy: Tensor, k: int) -> Tensor:
+        """The k cells [P, k] of each point's layer with the nearest centres, nearest first.
+
+        -1 where the layer has fewer. Lattices answer on the device; points near their edge, rings
+        and tables of cells go through a KD-tree on the CPU.
+        """
+        return self._parts.nearest(layer, xy.float(), k)
+
+    def neighbour_table(self, cell: Tensor) -> Tensor:
+        """Touching cells [N, D] of the same layer, -1 padded; D is one for the geometry."""
+        return self._parts.neighbours(cell)
+
+    def neighbours(self, cell: Tensor | None = None) -> Tensor:
+        """Edges [2, E] from `cell` (None: every cell) to each of its neighbours, both ways."""
+        if cell is None:
+            cell = torch.arange(self.num_cells, device=self.device)
+        table = self.neighbour_table(cell)
+        row, column = (table >= 0).nonzero(as_tuple=True)
+        return torch.stack((cell[row], table[row, column]))
+
+    def colour(self, cell: Tensor) -> Tensor:
+        """Colours [N] in 0..num_colours-1; no two neighbours share one."""
+        return self._parts.colour(cell)
+
+    def region(self, position: Tensor, direction: Tensor, radius_mm: float) -> "Region":
+        """The cells whose centre is within a radius of an axis, as a geometry of its own.
+
+        Layers behind the start of the axis (the other endcap) are left out; a layer of which no
+        cell is near keeps its number and has none.
+
+        Args:
+            position: [3] mm, a point of the axis.
+            direction: [3], along the axis, away from the incident particle's origin.
+            radius_mm: largest distance from the axis within a layer.
+
+        Raises:
+            ValueError: a direction within the layers' plane, or no layer ahead.
+        """
+        return build_region(self, position.tolist(), direction.tolist(), float(radius_mm))
+
+    def to(self, device: torch.device | str) -> "Geometry":
+        """The same geometry with its tables on a device."""
+        moved = type(self)(self.name, self.layers, self.summary)
+        moved.device = torch.empty(0, device=device).device
+        moved.__dict__["_parts"] = self._parts.to(moved.device)
+        return moved
+
+    @cached_property
+    def _parts(self) -> Parts:
+        return build_parts([parts_of(layer.segmentation) for layer in self.layers])
+
+
+@dataclass(frozen=True)
+class Region:
+    """A piece of a geometry.
+
+    Args:
+        geometry: the piece, in the same local frame.
+        parent_cell: [N] int64, the cell of the whole geometry for each cell of the piece.
+        parent_layer: [L] int64, the same for layers.
+    """
+
+    geometry: Geometry
+    parent_cell: Tensor
+    parent_layer: Tensor
+
+
+def build_region(
+    geometry: Geometry, position: list[float], direction: list[float], radius_mm: float
+) -> Region:
+    """See `Geometry.region`."""
+    if direction[2] == 0.0 or radius_mm <= 0.0:
+        raise ValueError(
+            f"a region has direction {direction} and radius {radius_mm} mm;"
+            " expected a direction with z and a radius above 0"
+        )
+    layers, ahead = [], []
+    for number, layer in enumerate(geometry.layers):
+        path = (layer.z - position[2]) / direction[2]
+        if path < 0.0:
+            continue
+        disc = (position[0] + path * direction[0], position[1] + path * direction[1], radius_mm)
+        layers.append(replace(layer, segmentation=layer.segmentation.within(disc)))
+        ahead.append(number)
+    piece = Geometry(geometry.name, layers, geometry.summary).to(geometry.device)
+    cell = torch.arange(piece.num_cells, device=geometry.device)
+    parent_layer = torch.tensor(ahead, device=geometry.device)
+    xy = piece.position(cell)[:, :2]
+    parent_cell = geometry.cell_at(parent_layer[piece.layer_of(cell)], xy)
+    return Region(piece, parent_cell, parent_layer)
+
+
+def check_order(layers: Sequence[DetectorLayer]) -> None:
+    """Layers follow one another outwards on each side of z = 0 without overlap.
+
+    Raises:
+        ValueError: overlapping layers.
+    """
+    reached = {1: -float("inf"), -1: -float("inf")}
+    for number, layer in enumerate(layers):
+        side = 1 if layer.z >= 0.0 else -1
+        front = abs(layer.z) + layer.behind_middle_mm - layer.thickness_mm
+        # Positions in files are rounded.
+        if front < reached[side] - 1e-3:
+            raise ValueError(
+                f"layer {number} overlaps the one before in z: it begins at {front:g} mm,"
+                f" the other ends at {reached[side]:g} mm"
+            )
+        reached[side] = front + layer.thickness_mm
+
+
+def _canonical(layer: DetectorLayer) -> list:
+    return [
+        layer.segmentation.description(),
+        layer.z,
+        layer.absorber,
+        layer.active,
+        layer.threshold,
+        layer.gaps,
+    ]

@@ -1,0 +1,230 @@
+"""Lattices: cells at origin + pitch (i a + j b), looked up by arithmetic and a dense grid."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from pointcalo.geometry.segmentation import Segmentation
+from pointcalo.geometry.sheets import GridSheets, in_discs
+from pointcalo.geometry.template import nearest_template
+
+Window = tuple[int, int, int, int]
+"""Lowest and highest i, lowest and highest j that may hold a cell."""
+
+# Slots are computed in float32, which counts exactly up to here.
+MOST_SLOTS = 2**24
+
+
+class LatticeSheets(GridSheets):
+    """Lattices with a window of sites each; the window has a margin of one empty site."""
+
+    basis: ClassVar[tuple[tuple[float, float], tuple[float, float]]]
+    steps: ClassVar[tuple[tuple[int, int], ...]]
+    cell_area: ClassVar[float]
+    circumradius: ClassVar[float]
+
+    def __init__(self, segmentations: Sequence[Segmentation]) -> None:
+        super().__init__(segmentations)
+        windows = [_with_margin(self.window(s)) for s in segmentations]
+        self.low_i = torch.tensor([w[0] for w in windows])
+        self.low_j = torch.tensor([w[2] for w in windows])
+        self.width = torch.tensor([w[1] - w[0] + 1 for w in windows])
+        self.height = torch.tensor([w[3] - w[2] + 1 for w in windows])
+        if int((self.width * self.height).max()) > MOST_SLOTS:
+            raise ValueError(
+                f"a lattice has {int((self.width * self.height).max())} sites;"
+                f" expected at most {MOST_SLOTS}; split the layer into parts"
+            )
+        pitches = torch.tensor([self.pitches(s) for s in segmentations], dtype=torch.float64)
+        origins = torch.tensor([self.origin(s) for s in segmentations], dtype=torch.float64)
+        self.pitch_x, self.pitch_y = pitches.T.contiguous()
+        self.origin_x, self.origin_y = origins.T.contiguous()
+        # What cell_at reads for every point: float32, origin and window in one shift.
+        self.scale_x, self.scale_y = (1.0 / pitches).float().T.contiguous()
+        self.origin_x32, self.origin_y32 = origins.float().T.contiguous()
+        self.low_i32, self.low_j32 = self.low_i.float(), self.low_j.float()
+        self.last_i32, self.last_j32 = (self.width - 1).float(), (self.height - 1).float()
+        self.width32 = self.width.float()
+        self.build_grid([self._kept(number) for number in range(len(windows))])
+        aspects = [round(float(r), 9) for r in pitches[:, 1] / pitches[:, 0]]
+        self.aspects = sorted(set(aspects))
+        self.aspect_of_sheet = torch.tensor([self.aspects.index(r) for r in aspects])
+
+    @abstractmethod
+    def pitches(self, segmentation: Segmentation) -> tuple[float, float]:
+        """Pitch (mm) along x and y that the basis is multiplied with."""
+
+    @abstractmethod
+    def origin(self, segmentation: Segmentation) -> tuple[float, float]:
+        """Centre (mm) of site (0, 0)."""
+
+    @abstractmethod
+    def window(self, segmentation: Segmentation) -> Window:
+        """Sites outside are never cells."""
+
+    @abstractmethod
+    def inside(self, segmentation: Segmentation, x: Tensor, y: Tensor) -> Tensor:
+        """Whether centres (mm) are within the outline."""
+
+    @staticmethod
+    @abstractmethod
+    def site_of(u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Site (i, j), as floats, around points in units of the pitch."""
+
+    @abstractmethod
+    def shade(self, i: Tensor, j: Tensor) -> Tensor:
+        """Colour of sites."""
+
+    def position(self, sheet: Tensor | None, local: Tensor) -> Tensor:
+        """Centres [N, 2] in mm, float64."""
+        i, j = self._site(sheet, local)
+        u, v = self._along_axes(i.double(), j.double())
+        x = self.of_sheet(self.origin_x, sheet) + u * self.of_sheet(self.pitch_x, sheet)
+        y = self.of_sheet(self.origin_y, sheet) + v * self.of_sheet(self.pitch_y, sheet)
+        return torch.stack((x, y), dim=-1)
+
+    def area(self, sheet: Tensor | None, local: Tensor) -> Tensor:
+        """Areas [N] in mm2."""
+        area = self.cell_area * self.pitch_x * self.pitch_y
+        return self.of_sheet(area, sheet).expand(local.shape)
+
+    def cell_at(self, sheet: Tensor | None, xy: Tensor) -> Tensor:
+        """Cells [P] under points [P, 2], by arithmetic and one look-up in the grid."""
+        i, j = self._site_at(sheet, xy)
+        i.nan_to_num_(-1.0).clamp_(min=0.0).clamp_(max=self.of_sheet(self.last_i32, sheet))
+        j.nan_to_num_(-1.0).clamp_(min=0.0).clamp_(max=self.of_sheet(self.last_j32, sheet))
+        slot = j.mul_(self.of_sheet(self.width32, sheet)).add_(i)
+        return self.cell_of(sheet, slot)
+
+    def neighbours(self, sheet: Tensor | None, local: Tensor) -> Tensor:
+        """Neighbours [N, num_neighbours], -1 padded."""
+        # The margin of the window holds every step from a cell.
+        steps = torch.tensor(self.steps, device=local.device)
+        width = self.of_sheet(self.width, sheet)
+        width = width if sheet is None else width[:, None]
+        slot = self.slot_of(sheet, local)[:, None] + steps[:, 1] * width + steps[:, 0]
+        return self.cell_of(sheet, slot).long()
+
+    def colour(self, sheet: Tensor | None, local: Tensor) -> Tensor:
+        """Colours [N]."""
+        return self.shade(*self._site(sheet, local))
+
+    def nearest(self, sheet: Tensor | None, xy: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        """The k nearest cells [P, k] and squared distances; see `_nearest`."""
+        if len(self.aspects) == 1:
+            return self._nearest(sheet, xy, k, self.aspects[0])
+        aspect = self.aspect_of_sheet[sheet]
+        cells = torch.empty(len(xy), k, dtype=torch.int64, device=xy.device)
+        squares = torch.empty(len(xy), k, device=xy.device)
+        for number, value in enumerate(self.aspects):
+            rows = (aspect == number).nonzero().squeeze(1)
+            cells[rows], squares[rows] = self._nearest(sheet[rows], xy[rows], k, value)
+        return cells, squares
+
+    def _nearest(
+        self, sheet: Tensor | None, xy: Tensor, k: int, aspect: float
+    ) -> tuple[Tensor, Tensor]:
+        """Sort the sites of a template; rows that miss a site of it go to the KD-tree."""
+        template = nearest_template(type(self), aspect, k).to(xy.device)
+        i, j = self._site_at(sheet, xy)
+        width = self.of_sheet(self.width, sheet)
+        slot, reachable = self._template_slots(sheet, i, j, template, width)
+        cell = self.cell_of(sheet, slot)
+        complete = reachable & (cell >= 0).all(1)
+        key = _sort_key(self._squares(sheet, xy, i, j, template), cell)
+        key = _sorted(key)[:, :k]
+        cells, squares = key & 0xFFFFFFFF, (key >> 32).to(torch.int32).view(torch.float32)
+        rest = (~complete).nonzero().squeeze(1)
+        if len(rest):
+            some = None if sheet is None else sheet[rest]
+            cells[rest], squares[rest] = self.nearest_by_tree(some, xy[rest], k)
+        return cells, squares
+
+    def _template_slots(
+        self, sheet: Tensor | None, i: Tensor, j: Tensor, template: Tensor, width: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Slots [P, M] of the template around each site; whether all lie in the window."""
+        last_i, last_j = self.of_sheet(self.last_i32, sheet), self.of_sheet(self.last_j32, sheet)
+        reach_i, reach_j = template[:, 0].abs().max(), template[:, 1].abs().max()
+        reachable = (i >= reach_i) & (j >= reach_j)
+        reachable &= (i <= last_i - reach_i) & (j <= last_j - reach_j)
+        base = torch.where(reachable, j.long() * width + i.long(), 0)
+        if sheet is None:
+            offset = template[:, 1] * width + template[:, 0]
+        else:
+            offset = template[:, 1] * width[:, None] + template[:, 0]
+        slot = base[:, None] + offset
+        return slot.mul_(reachable[:, None]), reachable
+
+    def _squares(
+        self, sheet: Tensor | None, xy: Tensor, i: Tensor, j: Tensor, template: Tensor
+    ) -> Tensor:
+        """Squared distances [P, M] in mm2 from points to the sites of the template around them."""
+        low_i, low_j = self.of_sheet(self.low_i32, sheet), self.of_sheet(self.low_j32, sheet)
+        u, v = self._along_axes(i + low_i, j + low_j)
+        px, py = self.of_sheet(self.pitch_x, sheet).float(), self.of_sheet(self.pitch_y, sheet)
+        py = py.float()
+        dx = u * px + (self.of_sheet(self.origin_x32, sheet) - xy[:, 0])
+        dy = v * py + (self.of_sheet(self.origin_y32, sheet) - xy[:, 1])
+        u, v = self._along_axes(template[:, 0].float(), template[:, 1].float())
+        column = (lambda t: t) if sheet is None else (lambda t: t[:, None])
+        x = (u * column(px)).add(dx[:, None])
+        y = (v * column(py)).add(dy[:, None])
+        return x.square_().addcmul_(y, y)
+
+    def _site_at(self, sheet: Tensor | None, xy: Tensor) -> tuple[Tensor, Tensor]:
+        """Site, as floats counted from the corner of the window, around points [P, 2]."""
+        x, y = xy.unbind(-1)
+        u = x.sub(self.of_sheet(self.origin_x32, sheet)).mul_(self.of_sheet(self.scale_x, sheet))
+        v = y.sub(self.of_sheet(self.origin_y32, sheet)).mul_(self.of_sheet(self.scale_y, sheet))
+        i, j = self.site_of(u, v)
+        i.sub_(self.of_sheet(self.low_i32, sheet))
+        return i, j.sub_(self.of_sheet(self.low_j32, sheet))
+
+    def _site(self, sheet: Tensor | None, local: Tensor) -> tuple[Tensor, Tensor]:
+        """Integer site (i, j) of cells."""
+        slot, width = self.slot_of(sheet, local), self.of_sheet(self.width, sheet)
+        row = torch.div(slot, width, rounding_mode="floor")
+        i = slot - row * width + self.of_sheet(self.low_i, sheet)
+        return i, row + self.of_sheet(self.low_j, sheet)
+
+    def _along_axes(self, i: Tensor, j: Tensor) -> tuple[Tensor, Tensor]:
+        (ax, ay), (bx, by) = self.basis
+        return i * ax + j * bx, i * ay + j * by
+
+    def _kept(self, number: int) -> Tensor:
+        """Which slots of the window are cells."""
+        segmentation = self.segmentations[number]
+        width, height = int(self.width[number]), int(self.height[number])
+        slot = torch.arange(width * height)
+        row = torch.div(slot, width, rounding_mode="floor")
+        column = slot - row * width
+        margin = (row == 0) | (row == height - 1) | (column == 0) | (column == width - 1)
+        i, j = column + self.low_i[number], row + self.low_j[number]
+        u, v = self._along_axes(i.double(), j.double())
+        x = self.origin_x[number] + u * self.pitch_x[number]
+        y = self.origin_y[number] + v * self.pitch_y[number]
+        return self.inside(segmentation, x, y) & in_discs(segmentation, x, y) & ~margin
+
+
+def _with_margin(window: Window) -> Window:
+    i_low, i_high, j_low, j_high = window
+    return i_low - 1, max(i_high, i_low - 1) + 1, j_low - 1, max(j_high, j_low - 1) + 1
+
+
+def _sort_key(squares: Tensor, cell: Tensor) -> Tensor:
+    """Distance in the upper, cell in the lower 32 bits: sorts both, ties go to the lower cell."""
+    # Bits of floats >= 0 have the order of the floats.
+    return (squares.view(torch.int32).long() << 32) | cell.long().bitwise_and_(0xFFFFFFFF)
+
+
+def _sorted(key: Tensor) -> Tensor:
+    """Rows in rising order; numpy's vectorised sort is several times torch's on a CPU."""
+    if key.device.type != "cpu":
+        return key.sort(dim=1).values
+    array = key.numpy()
+    array.sort(axis=1)
+    return torch.from_numpy(array)

@@ -1,0 +1,174 @@
+"""The parts of all layers: which sheet each has and where its cells begin."""
+
+import copy
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from pointcalo.geometry.kinds import SHEETS_OF_KIND
+from pointcalo.geometry.segmentation import Segmentation
+from pointcalo.geometry.sheets import Sheets
+
+
+class Parts:
+    """Look-ups over layers with one or more parts each; Q is the largest number of parts.
+
+    Args:
+        kinds: sheets, one entry per kind of segmentation.
+        kind: [L, Q] int64, index into `kinds`; -1: the layer has fewer parts.
+        sheet: [L, Q] int64, sheet within its kind.
+        start: [L, Q] int64, first cell of the part.
+        layer_start: [L+1] int64.
+    """
+
+    def __init__(
+        self,
+        kinds: Sequence[Sheets],
+        kind: Tensor,
+        sheet: Tensor,
+        start: Tensor,
+        layer_start: Tensor,
+    ) -> None:
+        self.kinds = tuple(kinds)
+        self.kind, self.sheet, self.start = kind, sheet, start
+        self.layer_start = layer_start
+        self.num_cells = int(layer_start[-1])
+        used = kind.flatten() >= 0
+        self.flat_kind, self.flat_sheet = kind.flatten()[used], sheet.flatten()[used]
+        self.flat_start = start.flatten()[used]
+        # One part a layer and all alike: the common case takes no look-up per point.
+        self.uniform = len(kinds) == 1 and kind.shape[1] == 1
+        self.num_neighbours = max(sheets.num_neighbours for sheets in self.kinds)
+
+    def to(self, device: torch.device) -> "Parts":
+        """The same tables on a device."""
+        moved = copy.copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor):
+                setattr(moved, name, value.to(device))
+        moved.kinds = tuple(sheets.to(device) for sheets in self.kinds)
+        return moved
+
+    def position(self, cell: Tensor) -> Tensor:
+        """Centres [N, 2], float64."""
+        out = torch.empty(len(cell), 2, dtype=torch.float64, device=cell.device)
+        for rows, sheets, sheet, local, _ in self._of_cells(cell):
+            out[rows] = sheets.position(sheet, local)
+        return out
+
+    def mean_position(self, cell: Tensor) -> Tensor:
+        """Mean positions [N, 2], float64."""
+        out = torch.empty(len(cell), 2, dtype=torch.float64, device=cell.device)
+        for rows, sheets, sheet, local, _ in self._of_cells(cell):
+            out[rows] = sheets.mean_position(sheet, local)
+        return out
+
+    def area(self, cell: Tensor) -> Tensor:
+        """Areas [N], float64."""
+        out = torch.empty(len(cell), dtype=torch.float64, device=cell.device)
+        for rows, sheets, sheet, local, _ in self._of_cells(cell):
+            out[rows] = sheets.area(sheet, local)
+        return out
+
+    def colour(self, cell: Tensor) -> Tensor:
+        """Colours [N], int64."""
+        out = torch.empty_like(cell)
+        for rows, sheets, sheet, local, _ in self._of_cells(cell):
+            out[rows] = sheets.colour(sheet, local)
+        return out
+
+    def neighbours(self, cell: Tensor) -> Tensor:
+        """Neighbours [N, D], -1 padded."""
+        out = cell.new_full((len(cell), self.num_neighbours), -1)
+        for rows, sheets, sheet, local, start in self._of_cells(cell):
+            table = sheets.neighbours(sheet, local)
+            out[rows, : table.shape[1]] = torch.where(table < 0, -1, table + start[:, None])
+        return out
+
+    def cell_at(self, layer: Tensor, xy: Tensor) -> Tensor:
+        """Cells [P], -1 where there is none."""
+        if self.uniform:
+            sheet = self._sheet_of(self.kinds[0], self.sheet[:, 0], layer)
+            local = self.kinds[0].cell_at(sheet, xy)
+            start = self.layer_start.index_select(0, layer)
+            return torch.where(local < 0, -1, local + start)
+        cell = torch.full_like(layer, -1)
+        for slot in range(self.kind.shape[1]):
+            for rows, sheets, sheet, start in self._of_slot(layer, slot, cell < 0):
+                local = sheets.cell_at(sheet, xy[rows])
+                cell[rows] = torch.where(local < 0, -1, local + start)
+        return cell
+
+    def nearest(self, layer: Tensor, xy: Tensor, k: int) -> Tensor:
+        """The k nearest cells [P, k], -1 padded."""
+        if self.uniform:
+            sheet = self._sheet_of(self.kinds[0], self.sheet[:, 0], layer)
+            local, _ = self.kinds[0].nearest(sheet, xy, k)
+            start = self.layer_start.index_select(0, layer)
+            return torch.where(local < 0, -1, local + start[:, None])
+        num_slots = self.kind.shape[1]
+        cell = layer.new_full((len(layer), num_slots, k), -1)
+        square = xy.new_full((len(layer), num_slots, k), torch.inf)
+        for slot in range(num_slots):
+            for rows, sheets, sheet, start in self._of_slot(layer, slot, layer >= 0):
+                local, square[rows, slot] = sheets.nearest(sheet, xy[rows], k)
+                cell[rows, slot] = torch.where(local < 0, -1, local + start[:, None])
+        order = square.flatten(1).sort(dim=1, stable=True).indices[:, :k]
+        return cell.flatten(1).gather(1, order)
+
+    def _of_cells(
+        self, cell: Tensor
+    ) -> Iterator[tuple[Tensor | slice, Sheets, Tensor | None, Tensor, Tensor]]:
+        """(rows, sheets, sheet, local, start) for the cells of each kind."""
+        part = torch.bucketize(cell, self.flat_start[1:], right=True)
+        # Empty parts share their start with the next: bucketize names the last of them.
+        start = self.flat_start.index_select(0, part)
+        kind = self.flat_kind.index_select(0, part)
+        for number, sheets in enumerate(self.kinds):
+            if len(self.kinds) == 1:
+                sheet = self._sheet_of(sheets, self.flat_sheet, part)
+                yield slice(None), sheets, sheet, cell - start, start
+                continue
+            rows = (kind == number).nonzero().squeeze(1)
+            if len(rows):
+                sheet = self._sheet_of(sheets, self.flat_sheet, part[rows])
+                yield rows, sheets, sheet, cell[rows] - start[rows], start[rows]
+
+    def _of_slot(
+        self, layer: Tensor, slot: int, wanted: Tensor
+    ) -> Iterator[tuple[Tensor, Sheets, Tensor | None, Tensor]]:
+        """(rows, sheets, sheet, start) for the points of each kind in part `slot` of a layer."""
+        kind = self.kind[:, slot].index_select(0, layer)
+        for number, sheets in enumerate(self.kinds):
+            rows = ((kind == number) & wanted).nonzero().squeeze(1)
+            if len(rows):
+                of_rows = layer[rows]
+                sheet = self._sheet_of(sheets, self.sheet[:, slot], of_rows)
+                start = self.start[:, slot].index_select(0, of_rows)
+                yield rows, sheets, sheet, start
+
+    @staticmethod
+    def _sheet_of(sheets: Sheets, table: Tensor, index: Tensor) -> Tensor | None:
+        return None if len(sheets.num_cells) == 1 else table.index_select(0, index)
+
+
+def build_parts(layers: Sequence[Sequence[Segmentation]]) -> Parts:
+    """Compile the segmentations (parts) of all layers; equal ones share a sheet."""
+    names = sorted({part.kind for parts in layers for part in parts})
+    distinct: dict[str, dict[Segmentation, int]] = {name: {} for name in names}
+    for part in (part for parts in layers for part in parts):
+        known = distinct[part.kind]
+        known.setdefault(part, len(known))
+    kinds = [SHEETS_OF_KIND[name](list(distinct[name])) for name in names]
+    most = max(len(parts) for parts in layers)
+    kind, sheet, start = (torch.full((len(layers), most), -1) for _ in range(3))
+    layer_start, total = [0], 0
+    for row, parts in enumerate(layers):
+        for column, part in enumerate(parts):
+            number = distinct[part.kind][part]
+            kind[row, column] = names.index(part.kind)
+            sheet[row, column], start[row, column] = number, total
+            total += kinds[names.index(part.kind)].num_cells[number]
+        layer_start.append(total)
+    return Parts(kinds, kind, sheet, start, torch.tensor(layer_start))

@@ -1,0 +1,148 @@
+"""Sheets: the compiled form of segmentations, all those of one kind side by side.
+
+A *sheet* is one distinct segmentation; layers with equal segmentations share it. Methods take the
+sheet of each item as an int64 tensor, or None where there is one sheet only, and speak of cells by
+their number within the sheet (*local*).
+"""
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from pointcalo.geometry.segmentation import Segmentation
+
+
+class Sheets(ABC):
+    """All segmentations of one kind, ready for look-ups on one device."""
+
+    num_cells: list[int]
+    num_neighbours: int
+    num_colours: int
+
+    def __init__(self, segmentations: Sequence[Segmentation]) -> None:
+        self.segmentations = tuple(segmentations)
+        self.device = torch.device("cpu")
+        self._trees: dict[int, cKDTree] = {}
+
+    @abstractmethod
+    def position(self, sheet: Tensor | None, local: Tensor) -> Tensor:
+        """Centres [N, 2] in mm, float64."""
+
+    @abstractmethod
+    def area(self, sheet: Tensor | None, local: Tensor) -> Tensor:
+        """Areas [N] in mm2."""
+
+    @abstractmethod
+    def cell_at(self, sheet: Tensor | None, xy: Tensor) -> Tensor:
+        """Cells [P] under points [P, 2], -1 where there is none."""
+
+    @abstractmethod
+    def neighbours(self, sheet: Tensor | None, local: Tensor) -> Tensor:
+        """Neighbours [N, num_neighbours], -1 padded."""
+
+    @abstractmethod
+    def colour(self, sheet: Tensor | None, local: Tensor) -> Tensor:
+        """Colours [N] in 0..num_colours-1."""
+
+    def mean_position(self, sheet: Tensor | None, local: Tensor) -> Tensor:
+        """Mean position [N, 2] over the cell in mm."""
+        return self.position(sheet, local)
+
+    def nearest(self, sheet: Tensor | None, xy: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        """The k nearest cells [P, k], -1 padded, and squared distances [P, k] in mm2."""
+        return self.nearest_by_tree(sheet, xy, k)
+
+    def nearest_by_tree(self, sheet: Tensor | None, xy: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        """`nearest` by one KD-tree per sheet, on the CPU; any layout, any point."""
+        points = xy.detach().to("cpu", torch.float64).numpy()
+        cells = np.full((len(points), k), -1, dtype=np.int64)
+        squares = np.full((len(points), k), np.inf, dtype=np.float32)
+        for number, rows in _rows_by_sheet(sheet, len(points)):
+            if self.num_cells[number] == 0:
+                continue
+            tree = self.tree(number)
+            inside = self.tree_coordinates(number, points[rows])
+            distance, index = tree.query(inside, k=np.arange(1, k + 1))
+            cells[rows] = np.where(index < tree.n, index, -1)
+            squares[rows] = distance**2
+        return torch.from_numpy(cells).to(xy.device), torch.from_numpy(squares).to(xy.device)
+
+    def tree(self, number: int) -> cKDTree:
+        """KD-tree of the centres of sheet `number`, built once."""
+        if number not in self._trees:
+            local = torch.arange(self.num_cells[number], device=self.device)
+            centres = self.position(torch.full_like(local, number), local).cpu().numpy()
+            box = self.tree_box(number)
+            self._trees[number] = cKDTree(self.tree_coordinates(number, centres), boxsize=box)
+        return self._trees[number]
+
+    def tree_coordinates(self, number: int, xy: np.ndarray) -> np.ndarray:
+        """Coordinates in the KD-tree of sheet `number`; periodic ones are folded."""
+        return xy
+
+    def tree_box(self, number: int) -> np.ndarray | None:
+        """Periods of those coordinates, 0 where not periodic; None: none is."""
+        return None
+
+    def to(self, device: torch.device) -> "Sheets":
+        """The same sheets with their tables on a device."""
+        moved = copy.copy(self)
+        moved.device = device
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor):
+                setattr(moved, name, value.to(device))
+        return moved
+
+    def of_sheet(self, table: Tensor, sheet: Tensor | None) -> Tensor:
+        """Entry of a table [S] for each item; a scalar where there is one sheet only."""
+        return table[0] if sheet is None else table.index_select(0, sheet)
+
+
+class GridSheets(Sheets):
+    """Sheets with a formula for a grid of *slots*, of which a sheet keeps some as cells."""
+
+    def build_grid(self, kept: Sequence[Tensor]) -> None:
+        """Store which slots are cells; `kept` holds one bool tensor [slots] per sheet."""
+        slots = [mask.nonzero().squeeze(1).to(torch.int32) for mask in kept]
+        self.num_cells = [len(slot) for slot in slots]
+        sizes = torch.tensor([len(mask) for mask in kept])
+        counts = torch.tensor(self.num_cells)
+        self.grid_start = torch.cumsum(sizes, 0) - sizes
+        self.cell_start = torch.cumsum(counts, 0) - counts
+        grid = torch.full((int(sizes.sum()),), -1, dtype=torch.int32)
+        for start, slot in zip(self.grid_start.tolist(), slots, strict=True):
+            grid[slot.long() + start] = torch.arange(len(slot), dtype=torch.int32)
+        self.grid = grid
+        self.slot = torch.cat(slots)
+
+    def slot_of(self, sheet: Tensor | None, local: Tensor) -> Tensor:
+        """Slot [N] within its sheet of each cell, int64."""
+        start = self.of_sheet(self.cell_start, sheet)
+        return self.slot[local + start].long()
+
+    def cell_of(self, sheet: Tensor | None, slot: Tensor) -> Tensor:
+        """Cell [N] in each slot (within its sheet), -1 where the slot is none; int32."""
+        if sheet is not None:
+            start = self.of_sheet(self.grid_start, sheet)
+            slot = slot + (start if slot.dim() == 1 else start[:, None])
+        return torch.take(self.grid, slot.long())
+
+
+def in_discs(segmentation: Segmentation, x: Tensor, y: Tensor) -> Tensor:
+    """Whether points lie in every disc of a segmentation."""
+    keep = torch.ones_like(x, dtype=torch.bool)
+    for x0, y0, radius in segmentation.discs:
+        keep &= torch.hypot(x - x0, y - y0) <= radius
+    return keep
+
+
+def _rows_by_sheet(sheet: Tensor | None, count: int) -> list[tuple[int, np.ndarray | slice]]:
+    if sheet is None:
+        return [(0, slice(None))] if count else []
+    numbers = sheet.cpu().numpy()
+    return [(int(number), np.flatnonzero(numbers == number)) for number in np.unique(numbers)]
