@@ -12,7 +12,9 @@ from torch import Tensor
 
 STREAMS = 64  # independent numbers per counter
 
-_GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)  # 64-bit constants, written as the signed integers torch holds
+_GOLDEN = 0x9E3779B97F4A7C15 - (
+    1 << 64
+)  # 64-bit constants, written as the signed integers torch holds
 _MIX_1 = 0xBF58476D1CE4E5B9 - (1 << 64)
 _MIX_2 = 0x94D049BB133111EB - (1 << 64)
 

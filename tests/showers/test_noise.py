@@ -20,7 +20,9 @@ def test_seed_shower_counter_and_stream_are_independent() -> None:
     a = _numbers(Noise.for_showers(1, torch.arange(200)), 100)
     b = _numbers(Noise.for_showers(2, torch.arange(200)), 100)
     c = _numbers(Noise.for_showers(1, torch.arange(200)), 100, stream=1)
-    pairs = torch.stack([a.ravel(), b.ravel(), c.ravel(), a.roll(1, 0).ravel(), a.roll(1, 1).ravel()])
+    pairs = torch.stack(
+        [a.ravel(), b.ravel(), c.ravel(), a.roll(1, 0).ravel(), a.roll(1, 1).ravel()]
+    )
     correlation = torch.corrcoef(pairs) - torch.eye(5)
     assert correlation.abs().max() < 5 / 20000**0.5
 

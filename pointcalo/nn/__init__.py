@@ -1,0 +1,1 @@
+"""Building blocks of networks: perceptrons, mixtures, standardisation, the incident particle as input."""

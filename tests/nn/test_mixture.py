@@ -1,0 +1,53 @@
+"""Mixtures of logistics against numerical integrals and their own samples."""
+
+import torch
+from pointcalo.nn.mixture import (
+    mixture_log_prob,
+    mixture_log_prob_between,
+    mixture_sample,
+)
+
+PARAMETERS = torch.tensor([0.3, -0.2, 1.0, -2.0, 0.5, 3.0, -1.0, -0.3, 0.2])  # three components
+
+
+def test_density_integrates_to_one() -> None:
+    grid = torch.linspace(-40, 40, 80001, dtype=torch.float64)
+    density = mixture_log_prob(PARAMETERS.double(), grid).exp()
+    assert abs(torch.trapezoid(density, grid) - 1) < 1e-6
+
+
+def test_one_component_is_the_logistic_density() -> None:
+    value = torch.tensor([1.3])
+    x = (value - 0.4) / 2.0
+    expected = torch.exp(-x) / (2.0 * (1 + torch.exp(-x)) ** 2)
+    got = mixture_log_prob(torch.tensor([0.0, 0.4, 0.6931472]), value).exp()
+    torch.testing.assert_close(got, expected)
+
+
+def test_interval_is_the_integral_of_the_density() -> None:
+    low, high = torch.tensor([-1.0]).double(), torch.tensor([2.5]).double()
+    grid = torch.linspace(-1.0, 2.5, 35001, dtype=torch.float64)
+    integral = torch.trapezoid(mixture_log_prob(PARAMETERS.double(), grid).exp(), grid)
+    got = mixture_log_prob_between(PARAMETERS.double(), low, high).exp()[0]
+    assert abs(got - integral) < 1e-7
+
+
+def test_bins_of_counts_sum_to_one_and_have_finite_gradients() -> None:
+    edges = torch.cat([torch.tensor([-1e3]), torch.log(torch.arange(0, 4000) + 1.5)])
+    parameters = PARAMETERS.clone().requires_grad_()
+    log_prob = mixture_log_prob_between(parameters, edges[:-1], edges[1:])
+    log_prob[:10].sum().backward()
+    assert abs(log_prob.exp().sum() - 1) < 0.05  # what lies above 4000 is missing
+    assert parameters.grad is not None and parameters.grad.isfinite().all()
+
+
+def test_samples_follow_the_density() -> None:
+    generator = torch.Generator().manual_seed(1)
+    choice = torch.rand(200_000, generator=generator)
+    noise = torch.logit(torch.rand(200_000, generator=generator))
+    samples = mixture_sample(PARAMETERS, choice, noise).sort().values.double()
+    grid = torch.linspace(-6, 8, 15, dtype=torch.float64)
+    lowest = torch.full_like(grid, -1e3)
+    expected = mixture_log_prob_between(PARAMETERS.double(), lowest, grid).exp()
+    got = torch.searchsorted(samples, grid) / len(samples)
+    assert (got - expected).abs().max() < 0.005
