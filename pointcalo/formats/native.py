@@ -145,7 +145,7 @@ class NativeFile:
             return Showers(points=points, layer=layer, ptr=ptr, incident=incident)
         except ShowerError as error:
             number = int(wanted[error.shower])
-            raise ValueError(f"{self.path}: shower {number}: {error.fault}") from error
+            raise ValueError(f"{self.path}: shower {number}: {error.fault}") from None
 
     def _incident(self, file: h5py.File, rows: slice, chosen: Tensor) -> Incident:
         energy, direction, position, pdg = (
