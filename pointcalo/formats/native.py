@@ -1,10 +1,8 @@
 """Reading files of the native layout."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import h5py
 import numpy as np
@@ -19,10 +17,8 @@ from pointcalo.formats.layout import (
     open_hdf5,
     read_attributes,
 )
+from pointcalo.geometry import Geometry
 from pointcalo.showers import Incident, ShowerError, Showers, ptr_from_counts, rows_of
-
-if TYPE_CHECKING:
-    from pointcalo.geometry import Geometry
 
 # Showers between two wanted ones that are read and thrown away rather than sought over.
 READ_OVER = 64
@@ -66,6 +62,11 @@ class NativeFile:
     def points(self) -> str:
         """What a row is: cells (one row a cell) or deposits."""
         return self.attributes["points"]
+
+    @property
+    def max_points(self) -> int:
+        """Number of points of the largest shower."""
+        return int(self.offset.diff().max())
 
     def __len__(self) -> int:
         return len(self.offset) - 1

@@ -1,14 +1,8 @@
 """From the rows of a file to showers on cells above threshold, with an account of what is lost."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
+from pointcalo.geometry import Geometry
 from pointcalo.projection import Projector
 from pointcalo.showers import Showers, segment_sum
-
-if TYPE_CHECKING:
-    from pointcalo.geometry import Geometry
 
 # A row of a file of cells may lie this far from the centre of its cell, mm.
 CENTRE_TOLERANCE = 0.1

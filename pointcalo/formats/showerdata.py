@@ -6,12 +6,10 @@ position: the user states the units, and the position is kept in the data set `g
 in the multi-geometry files of the field; without it the particles enter at the origin.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import showerdata
@@ -21,10 +19,8 @@ from torch import Tensor
 from pointcalo import units
 from pointcalo.formats.atomic import SteadyFile, written_beside
 from pointcalo.formats.layout import open_hdf5
+from pointcalo.geometry import Geometry
 from pointcalo.showers import ENERGY, TIME, Incident, ShowerError, Showers, X, Y, ptr_from_counts
-
-if TYPE_CHECKING:
-    from pointcalo.geometry import Geometry
 
 NEEDED = ("showers", "energies", "directions", "pdg", "shower_ids", "shape", "num_points")
 POSITION = "gun_position"

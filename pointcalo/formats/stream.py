@@ -7,7 +7,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -15,10 +14,8 @@ from torch import Tensor
 from pointcalo.formats.native import NativeFile
 from pointcalo.formats.opening import open_showers
 from pointcalo.formats.preparation import Preparation, check_centres
+from pointcalo.geometry import Geometry
 from pointcalo.showers import Showers
-
-if TYPE_CHECKING:
-    from pointcalo.geometry import Geometry
 
 SPLITS = {"train": (0, 7), "validation": (7, 8), "test": (8, 10), "all": (0, 10)}
 BLOCK_POINTS = 1 << 18

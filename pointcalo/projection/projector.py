@@ -1,17 +1,11 @@
 """From continuous deposits to the cells of a geometry."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 from torch_geometric.utils import segment
 
+from pointcalo.geometry import Geometry
 from pointcalo.showers import ENERGY, TIME, Showers, ptr_from_counts, segment_sum
-
-if TYPE_CHECKING:
-    from pointcalo.geometry import Geometry
 
 
 class Projector:

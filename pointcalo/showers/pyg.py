@@ -1,19 +1,13 @@
 """Showers as a PyTorch Geometric batch, and back."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
+from pointcalo.geometry import Geometry
 from pointcalo.showers.incident import Incident
 from pointcalo.showers.ragged import ptr_from_counts
 from pointcalo.showers.showers import ENERGY, Showers
-
-if TYPE_CHECKING:
-    from pointcalo.geometry import Geometry
 
 _INCIDENT = ("energy", "direction", "position", "pdg")
 

@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from pointcalo.geometry import Geometry
 from pointcalo.showers.incident import Incident, ShowerError
 from pointcalo.showers.ragged import index_from_ptr, ptr_from_counts, rows_of
-
-if TYPE_CHECKING:
-    from pointcalo.geometry import Geometry
 
 X, Y, ENERGY, TIME = range(4)
 
