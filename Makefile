@@ -16,7 +16,7 @@ help:
 
 demo: $(INSTALLED)
 	rm -rf $(DEMO)
-	$(BIN)/pointcalo train geometry=hgcal output=$(DEMO)/train
+	$(BIN)/pointcalo train geometry=hgcal trainer.minutes=8 output=$(DEMO)/train
 	$(BIN)/pointcalo simulate geometry=hgcal particle=photon showers=2000 seed=2 output=$(DEMO)/showers.h5
 	$(BIN)/pointcalo sample run=$(DEMO)/train like=$(DEMO)/showers.h5 output=$(DEMO)/generated.h5
 	$(BIN)/pointcalo validate reference=$(DEMO)/showers.h5 generated=$(DEMO)/generated.h5 output=$(DEMO)/report

@@ -12,13 +12,15 @@ Hydra's flags:
   --config-dir DIR    a folder with configurations of your own
   --cfg job           print the configuration instead of running"""
 
+COLUMN = 32
+"""Where the comments start."""
 
-def command_help(command: str, does: str, example: str, overrides: list[str]) -> str:
+
+def command_help(command: str, example: str, overrides: list[str]) -> str:
     """Text of `pointcalo COMMAND --help`.
 
     Args:
         command: name of the command and of its YAML.
-        does: what it does, in a few words.
         example: arguments of an example.
         overrides: what else stands on the command line; `model=wgan` shows the keys of that model.
 
@@ -32,7 +34,7 @@ def command_help(command: str, does: str, example: str, overrides: list[str]) ->
     choices = dict(item.split("=", 1) for item in overrides if "=" in item)
     keys = read_keys(configs, command, choices)
     parts = [
-        f"pointcalo {command}: {does}",
+        f"usage: pointcalo {command} [KEY=VALUE ...]",
         description(configs, command),
         f"example: pointcalo {command} {example}",
         "\n".join(["Keys, with their defaults:", *(line for key in keys for line in _row(key))]),
@@ -42,8 +44,11 @@ def command_help(command: str, does: str, example: str, overrides: list[str]) ->
 
 
 def _row(key: Key) -> list[str]:
-    width = max(60, min(110, shutil.get_terminal_size().columns)) - 6
     head = f"  {key.name} (required)" if key.default == MISSING else f"  {key.name}={key.default}"
     choices = [f"one of {', '.join(key.options)}"] if key.options else []
     comment = "; ".join(part for part in [key.comment, *choices] if part)
-    return [head, *(f"      {line}" for line in textwrap.wrap(comment, width))]
+    width = max(80, min(120, shutil.get_terminal_size().columns))
+    fits = len(head) < COLUMN
+    lines = textwrap.wrap(comment, width - COLUMN) if comment else [""]
+    first = [f"{head:<{COLUMN}}{lines[0]}".rstrip()] if fits else [head, f"{'':{COLUMN}}{lines[0]}"]
+    return [*first, *(f"{'':{COLUMN}}{line}" for line in lines[1:])]

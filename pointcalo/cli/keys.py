@@ -40,7 +40,7 @@ def read_keys(folder: Path, command: str, choices: Mapping[str, str] | None = No
         choices: names selected from config groups, where they are not the defaults.
 
     Returns:
-        The keys in the order of the files.
+        The keys of the command's own file, then those of its groups.
 
     Raises:
         FileNotFoundError: there is no such YAML.
@@ -76,10 +76,10 @@ def _file_keys(folder: Path, path: Path, prefix: str, choices: Mapping[str, str]
         return
     if text.startswith("# @package _global_"):
         prefix = ""
+    yield from _walk(node, text.splitlines(), prefix)
     for entry, value in node.value:
         if entry.value == "defaults" and isinstance(value, yaml.SequenceNode):
             yield from _group_keys(folder, value, text, choices)
-    yield from _walk(node, text.splitlines(), prefix)
 
 
 def _group_keys(

@@ -88,7 +88,7 @@ def _dispatch(arguments: list[str]) -> int:
     if "--help" in rest or "-h" in rest:
         from pointcalo.cli.command_help import command_help
 
-        print(command_help(command, *CONFIGURED[command], overrides=rest))
+        print(command_help(command, CONFIGURED[command][1], rest))
         return DONE
     from pointcalo.cli.launch import launch
 

@@ -206,10 +206,15 @@ def test_help_of_a_command_lists_the_keys_of_the_chosen_group(
     assert main.main(["count", "network=big", "--help"]) == 0
     text = capsys.readouterr().out
     assert "Count showers." in text and "pointcalo count showers=10 output=x.txt" in text
-    assert "network=big\n      which network; one of big, small" in text
-    assert "network.width=30\n      features" in text
-    assert "output (required)\n      file to write" in text
-    assert "training.rate=1e-3\n      step of the optimiser" in text
+    rows = {line.partition("  ")[0]: line.split("  ")[-1].strip() for line in _stripped(text)}
+    assert rows["network=big"] == "which network; one of big, small"
+    assert rows["network.width=30"] == "features"
+    assert rows["output (required)"] == "file to write"
+    assert rows["training.rate=1e-3"] == "step of the optimiser"
+
+
+def _stripped(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines()]
 
 
 def test_unknown_command_names_the_closest(capsys: pytest.CaptureFixture[str]) -> None:
