@@ -5,7 +5,7 @@ The format is documented key by key in docs/geometries.md.
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, fields, replace
+from dataclasses import replace
 from importlib.metadata import entry_points
 from itertools import groupby
 from pathlib import Path
@@ -14,9 +14,9 @@ from typing import Any
 import yaml
 
 from pointcalo.geometry.geometry import Geometry
-from pointcalo.geometry.kinds import SEGMENTATIONS
 from pointcalo.geometry.layer import DetectorLayer
-from pointcalo.geometry.segmentation import Segmentation, number, plain, whole
+from pointcalo.geometry.segmentation import number, plain, whole
+from pointcalo.geometry.segmentation_files import SegmentationReader, TableWriter, check_keys
 from pointcalo.resources import folder
 
 ENTRY_POINTS = "pointcalo.geometries"
@@ -94,12 +94,13 @@ def geometry_from(content: Any, place: Path) -> Geometry:
         raise ValueError("layers is not a list; expected one entry per layer or block of layers")
     face = number("face_mm", content.get("face_mm", 0.0))
     layers: list[DetectorLayer] = []
+    reader = SegmentationReader(place)
     for block in content["layers"]:
         first = len(layers)
         for step, values in enumerate(_repeated(block, first)):
             end = face if not layers else layers[-1].z + layers[-1].behind_middle_mm
             try:
-                layers.append(_layer_from(values, end, place, first + step))
+                layers.append(_layer_from(values, end, reader, first + step))
             except ValueError as error:
                 raise ValueError(f"layer {first + step}: {error}") from error
     if content.get("mirror", False):
@@ -109,60 +110,20 @@ def geometry_from(content: Any, place: Path) -> Geometry:
 
 def save_geometry(geometry: Geometry, path: Path) -> None:
     """See `Geometry.save`; tables of cells go into one .npz beside the YAML."""
+    tables = TableWriter(path)
     content = {
         "name": geometry.name,
         "summary": geometry.summary,
-        "layers": list(_blocks_of(geometry)),
+        "layers": list(_blocks_of(geometry, tables)),
     }
     text = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=100)
+    tables.write()
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         partial.write_text(text, encoding="utf-8")
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def check_keys(content: Any, known: tuple[str, ...], needed: tuple[str, ...]) -> None:
-    """A mapping has the keys it needs and none that are unknown.
-
-    Raises:
-        ValueError: otherwise.
-    """
-    if not isinstance(content, Mapping):
-        raise ValueError(f"found {type(content).__name__}; expected keys {', '.join(known)}")
-    for key in content:
-        if key not in known:
-            raise ValueError(f"unknown key {key!r}; known keys: {', '.join(known)}")
-    for key in needed:
-        if key not in content:
-            raise ValueError(f"missing key {key!r}")
-
-
-def segmentation_from(values: Any, place: Path, layer: int) -> Segmentation:
-    """The segmentation of its entry in a file.
-
-    Raises:
-        ValueError: unknown type, missing or unknown keys, values out of range.
-    """
-    if not isinstance(values, Mapping) or "type" not in values:
-        raise ValueError("segmentation has no key 'type'")
-    kind = values["type"]
-    if kind not in SEGMENTATIONS:
-        known = ", ".join(sorted(SEGMENTATIONS))
-        raise ValueError(f"unknown segmentation type {kind!r}; known types: {known}")
-    cls = SEGMENTATIONS[kind]
-    arguments = {key: value for key, value in values.items() if key != "type"}
-    known_keys = tuple(field.name for field in fields(cls))
-    check_keys(arguments, known_keys, _without_default(cls))
-    if "parts" in arguments:
-        parts = (segmentation_from(part, place, layer) for part in arguments["parts"])
-        return cls(parts=tuple(parts))
-    return cls(**arguments)
-
-
-def _without_default(cls: type[Segmentation]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(cls) if field.default is MISSING)
 
 
 def _folders() -> list[Path]:
@@ -193,10 +154,12 @@ def _pick(value: Any, step: int, times: int) -> Any:
     return [_pick(entry, step, times) for entry in value] if isinstance(value, list) else value
 
 
-def _layer_from(values: dict[str, Any], end: float, place: Path, index: int) -> DetectorLayer:
+def _layer_from(
+    values: dict[str, Any], end: float, reader: SegmentationReader, index: int
+) -> DetectorLayer:
     """One layer; without z_mm it follows directly behind `end`."""
     layer = DetectorLayer(
-        segmentation=segmentation_from(values["segmentation"], place, index),
+        segmentation=reader.read(values["segmentation"], index),
         z=values.get("z_mm", 0.0),
         absorber=tuple(values.get("absorber") or ()),
         active=values["active"],
@@ -209,7 +172,7 @@ def _layer_from(values: dict[str, Any], end: float, place: Path, index: int) -> 
     return replace(layer, z=round(middle, 6))
 
 
-def _blocks_of(geometry: Geometry) -> Iterator[dict[str, Any]]:
+def _blocks_of(geometry: Geometry, tables: TableWriter) -> Iterator[dict[str, Any]]:
     """Entries of a file; neighbouring layers that differ in z only are one block."""
 
     def same(layer: DetectorLayer) -> tuple[Any, ...]:
@@ -220,4 +183,4 @@ def _blocks_of(geometry: Geometry) -> Iterator[dict[str, Any]]:
         z = [layer.z for layer in group]
         block = {"repeat": len(z), "z_mm": {"each": z}} if len(z) > 1 else {"z_mm": z[0]}
         block |= {"absorber": plain(absorber), "active": plain(active), "gaps": gaps}
-        yield block | {"threshold_MeV": threshold, "segmentation": segmentation.description()}
+        yield block | {"threshold_MeV": threshold, "segmentation": tables.entry(segmentation)}

@@ -59,7 +59,8 @@ class Sheets(ABC):
 
     def nearest_by_tree(self, sheet: Tensor | None, xy: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """`nearest` by one KD-tree per sheet, on the CPU; any layout, any point."""
-        points = xy.detach().to("cpu", torch.float64).numpy()
+        # The tree refuses what is not finite; nothing is near there.
+        points = np.nan_to_num(xy.detach().cpu().double().numpy(), nan=1e9, posinf=1e9, neginf=-1e9)
         cells = np.full((len(points), k), -1, dtype=np.int64)
         squares = np.full((len(points), k), np.inf, dtype=np.float32)
         for number, rows in _rows_by_sheet(sheet, len(points)):

@@ -1,0 +1,59 @@
+"""Rings about the origin, cut in the angle alpha from +x."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pointcalo.geometry.rows import FULL_TURN, RowSegmentation, RowSheets
+
+
+@dataclass(frozen=True, kw_only=True)
+class Polar(RowSegmentation):
+    """Rings in r about (0, 0), cut into equal bins of alpha in [0, 2 pi) from +x.
+
+    The position of a ring that is one cell is a point on it; its mean position is (0, 0).
+
+    Args:
+        rows: [r from (mm), r to (mm), number of rings, bins of alpha] each.
+        phi: lowest and highest alpha in rad.
+    """
+
+    kind: ClassVar[str] = "polar"
+    phi: tuple[float, float] = (0.0, FULL_TURN)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.rows[0][0] < 0.0:
+            raise ValueError(f"rows begin at the radius {self.rows[0][0]}; expected 0 or more")
+
+
+class PolarSheets(RowSheets):
+    """All polar segmentations of a geometry."""
+
+    def edges_mm(self, segmentation: Polar) -> np.ndarray:
+        """Radii in mm."""
+        return segmentation.edges
+
+    def coordinates(self, sheet: Tensor | None, xy: Tensor) -> tuple[Tensor, Tensor]:
+        """(r, alpha) of points."""
+        x, y = xy.unbind(-1)
+        return torch.hypot(x, y), torch.atan2(y, x)
+
+    def point(self, row: Tensor, angle: Tensor) -> Tensor:
+        """Points at the middle radius; the centre of an undivided disc."""
+        disc = (self.low[row] == 0.0) & (self.bins[row] == 1) & self.ring[self.row_sheet[row]]
+        r = torch.where(disc, 0.0, 0.5 * (self.low[row] + self.high[row]))
+        return torch.stack((r * torch.cos(angle), r * torch.sin(angle)), dim=-1)
+
+    def mean_position(self, sheet: Tensor | None, local: Tensor) -> Tensor:
+        """As `position`, but (0, 0) for a ring that is one cell."""
+        row = self._row_of(self._global_slot(sheet, local))
+        whole_ring = (self.bins[row] == 1) & self.ring[self.row_sheet[row]]
+        return torch.where(whole_ring[:, None], 0.0, self.position(sheet, local))
+
+    def area_of(self, row: Tensor, width: Tensor) -> Tensor:
+        """Sectors of rings."""
+        return 0.5 * (self.high[row] ** 2 - self.low[row] ** 2) * width

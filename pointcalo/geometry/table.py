@@ -1,0 +1,234 @@
+"""Cells of any layout, given one by one: looked up by the nearest centre."""
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from pointcalo.geometry.colouring import greedy_colours, padded_table
+from pointcalo.geometry.segmentation import Disc, Segmentation, number
+from pointcalo.geometry.sheets import Sheets
+
+# In units of the mean side (root of the area) of two cells. The centres of squares that share a
+# corner are 1.41 sides apart, of next but one hexagons 1.86.
+TOUCHING = 1.5
+
+# A point on the border of several cells has equal distances to at most so many centres.
+MOST_EQUAL = 4
+
+
+class CellTable(Segmentation):
+    """Cells given by their centres, areas and a maximum distance.
+
+    A point belongs to the cell with the nearest centre if that is within the maximum distance.
+    Two cells touch if their centres are at most 1.5 mean sides (roots of the areas) apart.
+
+    Args:
+        x_mm: [N] centres.
+        y_mm: [N] centres.
+        area_mm2: [N]; None: the square of the distance to the nearest other centre.
+        maximum_distance_mm: for all cells; None: 0.75 of the side of the cell.
+
+    Raises:
+        ValueError: arrays of different length, values that are not finite, equal centres.
+    """
+
+    kind: ClassVar[str] = "table"
+
+    def __init__(
+        self,
+        x_mm: np.ndarray,
+        y_mm: np.ndarray,
+        area_mm2: np.ndarray | None = None,
+        maximum_distance_mm: float | None = None,
+    ) -> None:
+        self.xy = _centres(x_mm, y_mm)
+        area = self._estimated_area() if area_mm2 is None else np.asarray(area_mm2)
+        self.area = np.asarray(area, dtype=np.float32)
+        if self.area.shape != (len(self.xy),) or not (self.area > 0).all():
+            raise ValueError(f"area_mm2 has not {len(self.xy)} numbers above 0, one for each cell")
+        self.maximum_distance_mm = maximum_distance_mm
+        if maximum_distance_mm is not None:
+            name = "maximum_distance_mm"
+            self.maximum_distance_mm = number(name, maximum_distance_mm, positive=True)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CellTable) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the cells and the maximum distance."""
+        content = hashlib.sha256(self.xy.tobytes() + self.area.tobytes())
+        content.update(repr(self.maximum_distance_mm).encode())
+        return content.hexdigest()
+
+    @property
+    def reach(self) -> np.ndarray:
+        """Largest distance [N] in mm of a point from the centre of its cell."""
+        if self.maximum_distance_mm is not None:
+            return np.full(len(self.xy), self.maximum_distance_mm)
+        return 0.5 * TOUCHING * np.sqrt(self.area)
+
+    def description(self) -> dict[str, Any]:
+        """The digest of the cells instead of the cells."""
+        return {"type": self.kind, "cells": self.digest}
+
+    def within(self, disc: Disc) -> "CellTable":
+        """The cells whose centre lies in a disc."""
+        x, y, radius = disc
+        keep = np.hypot(self.xy[:, 0] - x, self.xy[:, 1] - y) <= radius
+        xy, area = self.xy[keep], self.area[keep]
+        return CellTable(xy[:, 0], xy[:, 1], area, self.maximum_distance_mm)
+
+    def _estimated_area(self) -> np.ndarray:
+        if len(self.xy) < 2:
+            raise ValueError("a single cell without area_mm2; expected the area")
+        return cKDTree(self.xy).query(self.xy, k=[2])[0][:, 0] ** 2
+
+
+class TableSheets(Sheets):
+    """All tables of cells of a geometry."""
+
+    def __init__(self, segmentations: Sequence[CellTable]) -> None:
+        super().__init__(segmentations)
+        self.num_cells = [len(s.xy) for s in segmentations]
+        counts = torch.tensor(self.num_cells)
+        self.cell_start = torch.cumsum(counts, 0) - counts
+        self.xy = torch.from_numpy(np.concatenate([s.xy for s in segmentations]))
+        self.areas = torch.from_numpy(np.concatenate([s.area for s in segmentations]))
+
+    @cached_property
+    def num_neighbours(self) -> int:
+        """Largest number of touching cells."""
+        return self._neighbour_table.shape[1]
+
+    @cached_property
+    def num_colours(self) -> int:
+        """Number of colours of the greedy colouring."""
+        return int(self._colours.max()) + 1 if len(self._colours) else 1
+
+    def position(self, sheet: Tensor | None, local: Tensor) -> Tensor:
+        """Centres [N, 2] in mm, float64."""
+        return self.xy[self._cell(sheet, local)].double()
+
+    def area(self, sheet: Tensor | None, local: Tensor) -> Tensor:
+        """Areas [N] in mm2."""
+        return self.areas[self._cell(sheet, local)].double()
+
+    def cell_at(self, sheet: Tensor | None, xy: Tensor) -> Tensor:
+        """Cells [P] with the nearest centre, -1 beyond the maximum distance."""
+        nearest, square = self.nearest_by_tree(sheet, xy, MOST_EQUAL)
+        equal = (square <= square[:, :1]) & (nearest >= 0)
+        cell = torch.where(equal, nearest, torch.iinfo(torch.int64).max).min(dim=1).values
+        some = nearest[:, 0] >= 0
+        cell = torch.where(some, cell, 0)
+        found = some & (square[:, 0] <= self._reach[self._cell(sheet, cell)] ** 2)
+        return torch.where(found, cell, -1)
+
+    def neighbours(self, sheet: Tensor | None, local: Tensor) -> Tensor:
+        """Touching cells [N, num_neighbours], -1 padded."""
+        return self._neighbour_table[self._cell(sheet, local)].long()
+
+    def colour(self, sheet: Tensor | None, local: Tensor) -> Tensor:
+        """Colours [N] of a greedy colouring."""
+        return self._colours[self._cell(sheet, local)]
+
+    def _cell(self, sheet: Tensor | None, local: Tensor) -> Tensor:
+        return local + self.of_sheet(self.cell_start, sheet)
+
+    @cached_property
+    def _reach(self) -> Tensor:
+        reach = np.concatenate([s.reach for s in self.segmentations])
+        return torch.from_numpy(reach.astype(np.float32)).to(self.device)
+
+    @cached_property
+    def _neighbour_table(self) -> Tensor:
+        tables = [padded_table(touching_pairs(s), len(s.xy)) for s in self.segmentations]
+        width = max(table.shape[1] for table in tables)
+        table = torch.full((sum(self.num_cells), width), -1, dtype=torch.int32)
+        for start, part in zip(self.cell_start.tolist(), tables, strict=True):
+            table[start : start + len(part), : part.shape[1]] = part
+        return table.to(self.device)
+
+    @cached_property
+    def _colours(self) -> Tensor:
+        # Neighbours count from the first cell of their own sheet.
+        counts = torch.tensor(self.num_cells)
+        start = torch.repeat_interleave(self.cell_start.cpu(), counts)
+        table = self._neighbour_table.cpu().long()
+        table = torch.where(table < 0, -1, table + start[:, None])
+        return greedy_colours(table).to(self.device)
+
+
+def touching_pairs(table: CellTable) -> np.ndarray:
+    """Pairs [2, E] of touching cells, both ways.
+
+    Cells are taken by octaves of their side, so that a few large ones do not make the search wide
+    for all.
+    """
+    side = np.sqrt(table.area.astype(np.float64))
+    if len(side) == 0:
+        return np.zeros((2, 0), dtype=np.int64)
+    tree, octave = cKDTree(table.xy), np.floor(np.log2(side))
+    found = []
+    for level in np.unique(octave):
+        large = np.flatnonzero(octave == level)
+        reach = TOUCHING * side[large].max()
+        near = cKDTree(table.xy[large]).sparse_distance_matrix(tree, reach, output_type="ndarray")
+        one, other = large[near["i"]], near["j"]
+        close = near["v"] <= 0.5 * TOUCHING * (side[one] + side[other])
+        keep = close & (one != other) & (side[one] >= side[other])
+        found.append(np.stack((one[keep], other[keep])))
+    pairs = np.concatenate(found, axis=1)
+    return np.unique(np.concatenate((pairs, pairs[::-1]), axis=1), axis=1)
+
+
+def read_cells(path: Path) -> dict[str, np.ndarray]:
+    """Columns layer, x_mm, y_mm and, if there, area_mm2 of a .csv, .npz or .h5 file.
+
+    Raises:
+        ValueError: another suffix, or a missing column.
+    """
+    if path.suffix == ".csv":
+        rows = np.genfromtxt(path, delimiter=",", names=True, dtype=np.float64)
+        columns = {name: np.atleast_1d(rows[name]) for name in rows.dtype.names or ()}
+    elif path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as file:
+            columns = {name: file[name] for name in file.files}
+    elif path.suffix in (".h5", ".hdf5"):
+        columns = _read_hdf5(path)
+    else:
+        raise ValueError(f"table of cells {path.name}: expected a .csv, .npz or .h5 file")
+    for name in ("layer", "x_mm", "y_mm"):
+        if name not in columns:
+            found = ", ".join(columns)
+            raise ValueError(f"table of cells {path.name} has no column {name!r}, only {found}")
+    return columns
+
+
+def _read_hdf5(path: Path) -> dict[str, np.ndarray]:
+    import h5py
+
+    with h5py.File(path) as file:
+        return {name: file[name][:] for name in file if isinstance(file[name], h5py.Dataset)}
+
+
+def _centres(x_mm: np.ndarray, y_mm: np.ndarray) -> np.ndarray:
+    x, y = np.asarray(x_mm, dtype=np.float32), np.asarray(y_mm, dtype=np.float32)
+    if x.ndim != 1 or x.shape != y.shape:
+        raise ValueError(f"x_mm and y_mm have shapes {x.shape} and {y.shape}; expected [N] both")
+    xy = np.stack((x, y), axis=1)
+    if not np.isfinite(xy).all():
+        raise ValueError("a centre is not finite; expected numbers in x_mm and y_mm")
+    if len(np.unique(xy, axis=0)) != len(xy):
+        raise ValueError("two cells of a layer have the same centre; expected different ones")
+    return xy
