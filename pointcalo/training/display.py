@@ -1,0 +1,61 @@
+"""What a user sees of a training: a bar with the time left, and a line a validation."""
+
+from types import TracebackType
+
+from tqdm import tqdm
+
+from pointcalo.training.state import TrainingState
+
+
+class Display:
+    """Progress bar and lines of the first process; silent in the others.
+
+    Args:
+        shown: this process writes at all.
+        bar: show the bar; None: only on a terminal.
+    """
+
+    def __init__(self, *, shown: bool, bar: bool | None) -> None:
+        self.shown = shown
+        self.losses: dict[str, str] = {}
+        self.bar = tqdm(
+            total=1.0,
+            disable=not shown or (None if bar is None else not bar),
+            bar_format="{percentage:3.0f}%|{bar:20}| {elapsed}<{remaining}{postfix}",
+        )
+
+    def __enter__(self) -> "Display":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.bar.close()
+
+    def step(self, state: TrainingState, losses: dict[str, float]) -> None:
+        """Move the bar on and show each player's latest loss."""
+        self.losses.update({name: f"{loss:.4g}" for name, loss in losses.items()})
+        if self.bar.n == 0.0:
+            self.bar.initial = (
+                state.model.progress
+            )  # a resumed training: time left from its own pace
+        self.bar.n = state.model.progress
+        self.bar.set_postfix(self.losses, refresh=False, step=state.step, epoch=state.epoch)
+        self.bar.update(0)
+
+    def validated(self, state: TrainingState, losses: dict[str, float], better: list[str]) -> None:
+        """Say how each player does on held-out showers."""
+        players = "  ".join(
+            f"{name} {loss:.5g}{' (best)' if name in better else ''}"
+            for name, loss in losses.items()
+        )
+        minutes = f"{state.seconds / 60.0:.1f} min"
+        self.say(f"step {state.step}  epoch {state.epoch}  {minutes}  validation: {players}")
+
+    def say(self, line: str) -> None:
+        """Write a line above the bar."""
+        if self.shown:
+            self.bar.write(line)

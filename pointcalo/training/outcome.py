@@ -1,0 +1,42 @@
+"""How a training ended."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Reason = Literal["finished", "stopped early", "interrupted", "diverged"]
+
+
+class DivergenceError(Exception):
+    """A loss or a gradient is not finite."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of a training.
+
+    Args:
+        reason: the budget is spent, no player improves any more, a signal came, or a loss was not
+            finite.
+        step: updates made.
+        minutes: wall time, that of all parts of a resumed training together.
+        last: the checkpoint to resume from, or None before the first.
+        cause: what was not finite.
+    """
+
+    reason: Reason
+    step: int
+    minutes: float
+    last: Path | None
+    cause: str = ""
+
+    @property
+    def message(self) -> str:
+        """One line for the user."""
+        text = f"training {self.reason} at step {self.step} after {self.minutes:.1f} minutes"
+        if self.reason == "interrupted":
+            return f"{text}; resume it from {self.last}"
+        if self.reason == "diverged":
+            kept = f"the last good checkpoint is {self.last}" if self.last else "no checkpoint yet"
+            return f"{text}: {self.cause}; {kept}; try a smaller learning rate"
+        return f"{text}; checkpoint {self.last}"
