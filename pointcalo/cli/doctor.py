@@ -21,7 +21,7 @@ def run(arguments: list[str]) -> int:
     """Check the installation and print one line for each item.
 
     Args:
-        arguments: none are known.
+        arguments: none, or `--help`.
 
     Returns:
         0 when every item is fine, else 2.
@@ -29,6 +29,11 @@ def run(arguments: list[str]) -> int:
     Raises:
         ValueError: there are arguments.
     """
+    if arguments in (["--help"], ["-h"]):
+        print(
+            f"usage: pointcalo doctor\n\nChecks {', '.join(CHECKS)}; 0 when all are fine, else 2."
+        )
+        return DONE
     if arguments:
         raise ValueError(f"doctor takes no arguments; got {' '.join(arguments)}")
     fine = [_report(name, check) for name, check in CHECKS.items()]

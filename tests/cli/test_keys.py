@@ -6,7 +6,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from pointcalo.cli.keys import Key, close_names, description, read_keys
-from pointcalo.cli.main import CONFIGURED
+from pointcalo.cli.main import CONFIGURED, PLAIN
 from pointcalo.resources import folder
 
 YAML = """\
@@ -88,6 +88,16 @@ def test_every_key_of_the_example_exists(command: str) -> None:
     names = {key.name for key in read_keys(folder("configs"), command)}
     example = CONFIGURED[command][1].replace("'", "").split()
     assert {part.partition("=")[0] for part in example} <= names
+
+
+def test_every_command_in_the_readme_exists() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    lines = [line.split() for line in readme.splitlines() if line.startswith("pointcalo ")]
+    assert {line[1] for line in lines} == {*CONFIGURED, *PLAIN}
+    for _, command, *arguments in lines:
+        if command in CONFIGURED:
+            names = {key.name for key in read_keys(folder("configs"), command)}
+            assert {argument.strip("'").partition("=")[0] for argument in arguments} <= names
 
 
 @pytest.mark.parametrize("path", sorted(folder("configs").rglob("*.yaml")), ids=lambda p: p.stem)
