@@ -1,0 +1,107 @@
+"""Variational autoencoder: the evidence lower bound of a generator that has a likelihood.
+
+``log p(showers) >= E_q [log p(showers | latent)] - KL(q(latent | showers) || N(0, 1))``
+(Kingma and Welling 2013, arXiv:1312.6114). The weight of the KL term grows from 0 to 1 in the first
+part of the training, and a latent dimension pays nothing for its first nats ("free bits", Kingma et
+al. 2016, arXiv:1606.04934): without both, the encoder gives up before the decoder has learnt to
+listen.
+"""
+
+import torch
+from torch import Tensor
+
+from pointcalo.models.base import Model, Player, Stream
+from pointcalo.networks.cells import CellGenerator
+from pointcalo.networks.encoder import ShowerEncoder
+from pointcalo.networks.profile import ProfileModel
+from pointcalo.showers import Showers
+from pointcalo.showers.noise import Noise
+
+SHOWERS_TO_FIT = 2000  # enough for the means and deviations of the inputs
+
+
+class VAE(Model):
+    """Profile model, and a generator trained as the decoder of a variational autoencoder.
+
+    Args:
+        profile: model of hits and energy per layer, trained beside by its likelihood.
+        generator: the decoder, with a `log_prob`.
+        encoder_width: hidden size of the encoder.
+        learning_rate: of generator and encoder.
+        profile_learning_rate: of the profile model.
+        warm_up: share of the training in which the KL term grows to its full weight.
+        free_nats: nats a latent dimension may use without paying, mean over a batch.
+    """
+
+    def __init__(
+        self,
+        profile: ProfileModel,
+        generator: CellGenerator,
+        *,
+        encoder_width: int = 64,
+        learning_rate: float = 2e-3,
+        profile_learning_rate: float = 2e-3,
+        warm_up: float = 0.2,
+        free_nats: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.profile = profile
+        self.generator = generator
+        self.encoder = ShowerEncoder(
+            generator.geometry, latent=generator.latent, width=encoder_width
+        )
+        self.learning_rate = learning_rate
+        self.profile_learning_rate = profile_learning_rate
+        self.warm_up = warm_up
+        self.free_nats = free_nats
+        self.register_buffer("hits_per_shower", torch.tensor(1.0))
+
+    def players(self) -> dict[str, Player]:
+        """The profile model; decoder and encoder together."""
+        decoder = [*self.generator.parameters(), *self.encoder.parameters()]
+        return {
+            "profile": Player(
+                tuple(self.profile.parameters()), self.profile_learning_rate, independent=True
+            ),
+            "generator": Player(tuple(decoder), self.learning_rate, independent=True),
+        }
+
+    def prepare(self, stream: Stream) -> None:
+        """Fit the normalisations on the first showers of the stream."""
+        showers = first_showers(stream, SHOWERS_TO_FIT)
+        for part in (self.profile, self.generator, self.encoder):
+            part.fit(showers)
+        self.hits_per_shower.fill_(showers.num_points / len(showers))
+
+    def losses(self, player: str, showers: Showers) -> dict[str, Tensor]:
+        """Negative log likelihoods per detector layer (profile) or per mean hit (generator)."""
+        if player == "profile":
+            return {
+                "profile": -self.profile.log_prob(showers).mean() / self.profile.geometry.num_layers
+            }
+        device = showers.ptr.device
+        mirror = torch.randint(0, 2, (len(showers),), device=device) * 2.0 - 1.0
+        mean, log_variance = self.encoder(showers, mirror)
+        latent = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
+        seed = int(torch.randint(2**62, (1,)))
+        noise = Noise.for_showers(seed, torch.arange(len(showers), device=device))
+        terms = self.generator.log_prob(showers, latent, noise, mirror)
+        losses = {name: -term.mean() / self.hits_per_shower for name, term in terms.items()}
+        losses["kl"] = self._kl(mean, log_variance) / self.hits_per_shower
+        return losses
+
+    def _kl(self, mean: Tensor, log_variance: Tensor) -> Tensor:
+        kl = 0.5 * (mean**2 + log_variance.exp() - 1.0 - log_variance).mean(dim=0)
+        weight = min(1.0, self.progress / self.warm_up) if self.warm_up > 0 else 1.0
+        return weight * kl.clamp_min(self.free_nats).sum()
+
+
+def first_showers(stream: Stream, number: int) -> Showers:
+    """At least ``number`` showers of a stream's first epoch, or all of it."""
+    parts, have = [], 0
+    for showers in stream.epoch(0):
+        parts.append(showers)
+        have += len(showers)
+        if have >= number:
+            break
+    return Showers.cat(parts)

@@ -1,0 +1,1 @@
+"""Generators, critics, encoders and the profile model: networks without objectives."""

@@ -1,0 +1,91 @@
+"""What a detector layer still has to give, turn after turn: hits and excess energy."""
+
+import torch
+from torch import Tensor
+
+from pointcalo.geometry import Geometry
+from pointcalo.networks.profile import Profile
+
+BRIEF = 8  # features of `brief`
+EPS = 1e-2  # of the threshold, added to the excess before a logarithm
+
+
+class Budget:
+    """Hits and excess energy of every layer of every shower, and what is left of them.
+
+    A segment is a layer of a shower, number ``s L + l``, Q = S L of them.
+
+    Args:
+        geometry: the detector.
+        profile: hits and energy of each layer.
+    """
+
+    def __init__(self, geometry: Geometry, profile: Profile) -> None:
+        num_showers, num_layers = profile.counts.shape
+        self.num_colours = geometry.num_colours
+        self.counts = profile.counts.flatten()
+        self.excess = profile.excess(geometry.layer_threshold).flatten()
+        self.threshold = geometry.layer_threshold.repeat(num_showers)
+        layer = torch.arange(num_layers, device=self.counts.device)
+        self.parity = (layer % 2).repeat(num_showers)
+        self.hits_left = self.counts
+        self.excess_left = self.excess
+
+    def spend(self, segment: Tensor, excess: Tensor | None = None) -> None:
+        """Take hits ``[H]`` with their excess energies off what their segments have left."""
+        self.hits_left = self.hits_left.index_add(0, segment, -torch.ones_like(segment))
+        if excess is not None:
+            self.excess_left = self.excess_left.index_add(0, segment, -excess)
+
+    def brief(self, colour: int, *, with_energy: bool) -> Tensor:
+        """What each segment knows at the turn of a colour, ``[Q, 8]``."""
+        excess = self.excess_left if with_energy else self.excess
+        return self._brief(self.hits_left, excess, torch.full_like(self.counts, colour))
+
+    def true_briefs(
+        self, segment: Tensor, colour: Tensor, excess: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Hits left ``[Q, K]`` and brief ``[Q, K, 8]`` at the K colours, from true hits."""
+        shape = (len(self.counts), self.num_colours)
+        slot = segment * self.num_colours + colour
+        spent = torch.bincount(slot, minlength=shape[0] * shape[1]).reshape(shape)
+        left = self.counts[:, None] - (spent.cumsum(1) - spent)
+        excess_left = self.excess[:, None].expand(shape)
+        if excess is not None:
+            energy = excess.new_zeros(shape[0] * shape[1]).index_add(0, slot, excess).reshape(shape)
+            excess_left = excess_left - (energy.cumsum(1) - energy)
+        colours = torch.arange(shape[1], device=left.device).expand(shape)
+        return left, self._brief(left, excess_left, colours)
+
+    def _brief(self, left: Tensor, excess: Tensor, colour: Tensor) -> Tensor:
+        several = left.dim() > 1
+        counts, threshold, total, parity = (
+            values[:, None].expand(left.shape) if several else values
+            for values in (self.counts, self.threshold, self.excess, self.parity)
+        )
+        last = self.num_colours - 1
+        excess = excess.clamp_min(0.0)
+        return torch.stack(
+            [
+                torch.log1p(left.clamp_min(0).float()),
+                left / counts.clamp_min(1),
+                parity.float(),
+                colour / max(last, 1),
+                (colour == 0).float(),
+                (colour == last).float(),
+                torch.log(excess / (left.clamp_min(1) * threshold) + EPS),
+                excess / total.clamp_min(1e-9),
+            ],
+            dim=-1,
+        )
+
+
+def best(score: Tensor, segment: Tensor, allowed: Tensor) -> Tensor:
+    """Whether each score ``[R]`` is among the ``allowed [Q]`` best of its segment ``[R]``."""
+    # one sort by (segment, falling score): the scores are squeezed so that segments cannot mix
+    order = torch.argsort(segment.double() * 4.0 - torch.atan(score.double()))
+    ordered = segment[order]
+    first = torch.searchsorted(ordered, ordered)
+    chosen = torch.zeros_like(segment, dtype=torch.bool)
+    chosen[order] = torch.arange(len(order), device=order.device) - first < allowed[ordered]
+    return chosen

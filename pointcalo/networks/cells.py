@@ -1,0 +1,278 @@
+"""The cell-graph generator: lights cells of the detector and shares the energy among them.
+
+The cells of a shower are decided in turns of a graph colouring (even layers' colours, then odd
+layers'), so that a cell sees which of its neighbours, in its own and in the adjacent layers, are
+already lit. Within a turn cells are independent given what they see: per-cell Bernoulli factors,
+conditional on how many hits the layer has left to give. That is a *composite* likelihood of the
+occupancy: the exact one, the conditional Bernoulli given N, would tie the cells of a turn together.
+Sampling lights exactly N cells: the last turn of a layer takes the best of logit + logistic noise.
+
+Then, in the same turns, the energies of the lit cells: for the excess over threshold x = E -
+threshold a mixture of logistics in log(x / threshold + eps), given place, context, lit neighbours
+and the energies of those already drawn. The last hits of a layer are drawn several times and the
+draw whose sum is nearest to the profile's energy is kept; what is still missing is a common factor
+on the layer's excess, so that it sums to the profile.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pointcalo.geometry import Geometry
+from pointcalo.networks.budget import BRIEF, EPS, Budget
+from pointcalo.networks.candidates import (
+    KINDS,
+    Candidates,
+    Edges,
+    build_candidates,
+    edges_from_hits,
+)
+from pointcalo.networks.cell_turns import draw_excess, light_cells
+from pointcalo.networks.context import LayerContext
+from pointcalo.networks.place import SIZE as PLACE
+from pointcalo.networks.place import Place
+from pointcalo.networks.profile import Profile
+from pointcalo.networks.seen import SEEN, Seen
+from pointcalo.nn.mixture import mixture_log_prob, mixture_sample
+from pointcalo.nn.mlp import mlp
+from pointcalo.showers import TIME, Incident, ShowerFrame, Showers, ptr_from_counts
+from pointcalo.showers.noise import Noise
+from pointcalo.units import SPEED_OF_LIGHT
+
+TIME_SCALE = 0.02  # ns: delays are linear below it and logarithmic above
+TIME_STREAM = 16  # noise streams used: 16 and 17
+
+
+class CellField(nn.Module):
+    """One small network for every cell: its place and what it sees, on top of what its layer knows.
+
+    Args:
+        seen: number of features of what a cell sees.
+        width: size W of context and hidden layers.
+        size_out: number of outputs O.
+    """
+
+    def __init__(self, seen: int, width: int, size_out: int) -> None:
+        super().__init__()
+        self.brief = nn.Linear(BRIEF, width)
+        self.shared = nn.Linear(width, width)
+        self.cell = nn.Linear(PLACE + seen, width)
+        self.head = mlp([width, width, size_out])
+
+    def layer(self, context: Tensor, brief: Tensor) -> Tensor:
+        """What a layer adds to its cells: ``[..., W]``, ``[..., 8]`` to ``[..., W]``."""
+        return self.shared(torch.relu(context + self.brief(brief)))
+
+    def forward(self, layer: Tensor, place: Tensor, seen: Tensor) -> Tensor:
+        """Outputs ``[C, O]`` of cells, given `layer` of each ``[C, W]``."""
+        return self.head(torch.relu(layer + self.cell(torch.cat([place, seen], dim=-1))))
+
+
+class CellGenerator(nn.Module):
+    """Generator of showers on cells, given their profile.
+
+    Args:
+        geometry: the detector.
+        latent: size Z of the latent vector.
+        width: size of the hidden layers.
+        components: logistics in a mixture.
+        near: cells around the axis of each layer that are always candidates.
+        proposals: draws of the last energies of a layer.
+    """
+
+    time_origin: Tensor
+
+    def __init__(
+        self,
+        geometry: Geometry,
+        *,
+        latent: int = 8,
+        width: int = 64,
+        components: int = 8,
+        near: int = 61,
+        proposals: int = 16,
+    ) -> None:
+        super().__init__()
+        self.geometry = geometry
+        self.latent = latent
+        self.near = near
+        self.proposals = proposals
+        self.place = Place()
+        self.context = LayerContext(geometry, width=2 * width, latent=latent)
+        self.occupancy = CellField(KINDS, width, 1)
+        self.energy = CellField(SEEN, width, 3 * components)
+        self.time = mlp([PLACE + 2 + width, width, 3 * components])
+        self.register_buffer("time_origin", torch.tensor(0.0))
+
+    def fit(self, showers: Showers) -> None:
+        """Fit the buffers of normalisation to training showers."""
+        self.place.fit(showers, self.geometry)
+        self.context.fit(showers)
+        self.time_origin.fill_(float(self._delay(showers).median()))
+
+    def log_prob(
+        self, showers: Showers, latent: Tensor, noise: Noise, mirror: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Log likelihood of showers on cells, given their profile.
+
+        Args:
+            showers: S showers above threshold, with cells.
+            latent: ``[S, Z]``.
+            noise: keys that choose the dark far cells that are looked at.
+            mirror: signs ``[S]`` of the coordinate across the tilt, to train on mirrored showers.
+
+        Returns:
+            ``occupancy`` (composite, up to a constant), ``energy`` and ``time``, each ``[S]``.
+        """
+        geometry = self.geometry
+        frame = ShowerFrame(showers.incident, geometry.layer_z)
+        profile = Profile.of(showers, geometry)
+        lit = (showers.index, showers.cell)
+        candidates = build_candidates(
+            geometry, frame, profile.counts, noise, near=self.near, lit=lit
+        )
+        hit = candidates.find(*lit)
+        edges = edges_from_hits(geometry, candidates, frame, hit)
+        contexts = self._contexts(showers.incident, profile, latent)
+        sign = 1.0 if mirror is None else mirror[candidates.shower]
+        place = self.place(candidates.uv, geometry.area(candidates.cell), sign)
+        threshold = geometry.layer_threshold[showers.layer]
+        relative = (showers.energy - threshold) / threshold
+        budget = Budget(geometry, profile)
+        occupancy = self._occupancy_terms(candidates, hit, edges, budget, contexts[0], place)
+        energy = self._energy_terms(candidates, hit, edges, budget, contexts[1], place, relative)
+        time = mixture_log_prob(
+            self._time_parameters(place[hit], relative, contexts[1][candidates.segment[hit]]),
+            torch.asinh((self._delay(showers) - self.time_origin) / TIME_SCALE),
+        )
+        zero = torch.zeros(len(showers), device=hit.device)
+        return {
+            "occupancy": zero.index_add(0, candidates.shower, occupancy),
+            "energy": zero.index_add(0, showers.index, energy),
+            "time": zero.index_add(0, showers.index, time),
+        }
+
+    def _occupancy_terms(
+        self,
+        candidates: Candidates,
+        hit: Tensor,
+        edges: Edges,
+        budget: Budget,
+        context: Tensor,
+        place: Tensor,
+    ) -> Tensor:
+        left, brief = budget.true_briefs(candidates.segment[hit], candidates.colour[hit])
+        layer = self.occupancy.layer(context[:, None], brief).flatten(0, 1)
+        row = candidates.segment * budget.num_colours + candidates.colour
+        earlier = edges.where(candidates.turn[edges.source] < candidates.turn[edges.target])
+        seen = earlier.count(len(candidates))
+        logit = self.occupancy(layer[row], place, seen)[:, 0] - candidates.log_inclusion
+        lit = torch.zeros_like(logit).index_fill(0, hit, 1.0)
+        loss = functional.binary_cross_entropy_with_logits(logit, lit, reduction="none")
+        return -loss * (left.flatten()[row] > 0)
+
+    def _energy_terms(
+        self,
+        candidates: Candidates,
+        hit: Tensor,
+        edges: Edges,
+        budget: Budget,
+        context: Tensor,
+        place: Tensor,
+        relative: Tensor,
+    ) -> Tensor:
+        segment, colour, turn = (
+            candidates.segment[hit],
+            candidates.colour[hit],
+            candidates.turn[hit],
+        )
+        excess = relative * budget.threshold[segment]
+        left, brief = budget.true_briefs(segment, colour, excess)
+        layer = self.energy.layer(context[:, None], brief).flatten(0, 1)
+        row = segment * budget.num_colours + colour
+        among = edges.among(hit, len(candidates))
+        seen = Seen(among, len(hit))
+        seen.learn(among.where(turn[among.source] < turn[among.target]), relative)
+        parameters = self.energy(layer[row], place[hit], seen.features())
+        log_prob = mixture_log_prob(parameters, torch.log(relative + EPS))
+        return log_prob * (left.flatten()[row] > 1)  # the last hit has what is left
+
+    @torch.no_grad()
+    def forward(
+        self, latent: Tensor, incident: Incident, profile: Profile, noise: Noise
+    ) -> Showers:
+        """Showers on cells with exactly this profile.
+
+        Args:
+            latent: ``[S, Z]``.
+            incident: S particles.
+            profile: hits and energy of each layer.
+            noise: keys of the S showers.
+
+        Returns:
+            Cells in rising order; the energies of each layer sum to the profile's to float
+            precision.
+
+        Raises:
+            ValueError: a layer with fewer cells within reach than the profile has hits.
+        """
+        geometry = self.geometry
+        frame = ShowerFrame(incident, geometry.layer_z)
+        candidates = build_candidates(geometry, frame, profile.counts, noise, near=self.near)
+        contexts = self._contexts(incident, profile, latent)
+        place = self.place(candidates.uv, geometry.area(candidates.cell))
+        budget = Budget(geometry, profile)
+        hit, edges = light_cells(
+            self.occupancy, geometry, frame, candidates, budget, contexts[0], place, noise
+        )
+        shower, layer, cell = candidates.shower[hit], candidates.layer[hit], candidates.cell[hit]
+        excess = draw_excess(
+            self.energy,
+            candidates,
+            hit,
+            edges,
+            Budget(geometry, profile),
+            contexts[1],
+            place[hit],
+            noise,
+            self.proposals,
+        )
+        relative = excess / geometry.layer_threshold[layer]
+        parameters = self._time_parameters(
+            place[hit], relative, contexts[1][candidates.segment[hit]]
+        )
+        delay = mixture_sample(
+            parameters,
+            noise.uniform(shower, cell, TIME_STREAM),
+            noise.logistic(shower, cell, TIME_STREAM + 1),
+        )
+        delay = TIME_SCALE * torch.sinh(delay.clamp(-8.0, 8.0)) + self.time_origin
+        time = self._light_time(incident)[shower, layer] + delay
+        energy = geometry.layer_threshold[layer] + excess
+        return Showers(
+            points=torch.cat([geometry.position(cell)[:, :2], energy[:, None], time[:, None]], 1),
+            layer=layer,
+            ptr=ptr_from_counts(torch.bincount(shower, minlength=len(incident))),
+            incident=incident,
+            cell=cell,
+        )
+
+    def _contexts(
+        self, incident: Incident, profile: Profile, latent: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Contexts of occupancy and of energy and time, each ``[S L, W]``."""
+        occupancy, energy = self.context(incident, profile, latent).flatten(0, 1).chunk(2, dim=-1)
+        return occupancy, energy
+
+    def _time_parameters(self, place: Tensor, relative: Tensor, context: Tensor) -> Tensor:
+        log_excess = torch.log(relative + EPS)
+        features = [place, log_excess[:, None], log_excess[:, None] ** 2 / 8, context]
+        return self.time(torch.cat(features, dim=-1))
+
+    def _light_time(self, incident: Incident) -> Tensor:
+        """When light along the axis reaches each layer, ns, ``[S, L]``."""
+        return self.geometry.layer_z / incident.direction[:, 2:] / SPEED_OF_LIGHT
+
+    def _delay(self, showers: Showers) -> Tensor:
+        light = self._light_time(showers.incident)[showers.index, showers.layer]
+        return showers.points[:, TIME] - light

@@ -1,0 +1,83 @@
+"""What the cells of a detector layer share: profile, incident particle and latent."""
+
+import torch
+from torch import Tensor, nn
+
+from pointcalo.geometry import Geometry
+from pointcalo.networks.profile import Profile, axis_offset
+from pointcalo.nn.condition import Condition
+from pointcalo.nn.mlp import mlp
+from pointcalo.nn.standardise import Standardise
+from pointcalo.showers import Incident, Showers, axis_xy
+
+REACH = 2  # layers on either side whose profile a layer sees
+FEATURES = 2 * (2 * REACH + 1) + 7
+
+
+class LayerContext(nn.Module):
+    """A vector for every detector layer of every shower, ``[S, L, W]``.
+
+    Args:
+        geometry: the detector.
+        width: size W.
+        latent: size Z of the latent vector that goes in.
+    """
+
+    def __init__(self, geometry: Geometry, *, width: int, latent: int = 0) -> None:
+        super().__init__()
+        self.geometry = geometry
+        self.condition = Condition()
+        self.standardise = Standardise(FEATURES)
+        self.network = mlp([FEATURES + self.condition.size + latent, 2 * width, width])
+
+    def fit(self, showers: Showers) -> None:
+        """Fit the buffers of normalisation to training showers."""
+        self.condition.fit(showers.incident)
+        profile = Profile.of(showers, self.geometry)
+        self.standardise.fit(self._features(showers.incident, profile))
+
+    def forward(self, incident: Incident, profile: Profile, latent: Tensor | None = None) -> Tensor:
+        """Context of each layer.
+
+        Args:
+            incident: S particles.
+            profile: their hits and energies.
+            latent: ``[S, Z]``; None where Z is 0.
+
+        Returns:
+            ``[S, L, W]``.
+        """
+        layers = self.standardise(self._features(incident, profile))
+        shared = [self.condition(incident)] + ([] if latent is None else [latent])
+        shared = torch.cat(shared, dim=-1)[:, None].expand(-1, layers.shape[1], -1)
+        return self.network(torch.cat([layers, shared], dim=-1))
+
+    def _features(self, incident: Incident, profile: Profile) -> Tensor:
+        geometry = self.geometry
+        threshold, z = geometry.layer_threshold, geometry.layer_z
+        counts = profile.counts.float()
+        excess = profile.excess(threshold)
+        hits, energy = torch.log1p(counts), torch.log1p(excess / threshold)
+        total = profile.energy.sum(dim=1, keepdim=True).clamp_min(1e-6)
+        centre = (profile.energy * z).sum(dim=1, keepdim=True) / total
+        mean = torch.log(excess / (profile.counts.clamp_min(1) * threshold) + 1e-2)
+        layer = torch.arange(len(z), device=z.device).expand_as(counts)
+        axis = axis_xy(incident, z)
+        parts = [
+            *_neighbouring(hits),
+            *_neighbouring(energy),
+            mean * (counts > 0),
+            (z - centre) / z.max(),
+            (centre / z.max()).expand_as(counts),
+            torch.log1p(counts.sum(dim=1, keepdim=True)).expand_as(counts),
+            torch.log(total).expand_as(counts),
+            layer / len(z),
+            axis_offset(geometry, axis),
+        ]
+        return torch.stack(parts, dim=-1)
+
+
+def _neighbouring(values: Tensor) -> list[Tensor]:
+    """``values [S, L]`` of the layers from -REACH to +REACH, zero beyond the detector."""
+    padded = nn.functional.pad(values, (REACH, REACH))
+    return [padded[:, i : i + values.shape[1]] for i in range(2 * REACH + 1)]

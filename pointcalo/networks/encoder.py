@@ -1,0 +1,57 @@
+"""The encoder of a variational autoencoder: showers on cells to a Gaussian over the latent."""
+
+import torch
+from torch import Tensor, nn
+
+from pointcalo.geometry import Geometry
+from pointcalo.networks.context import LayerContext
+from pointcalo.networks.place import SIZE as PLACE
+from pointcalo.networks.place import Place
+from pointcalo.networks.profile import Profile
+from pointcalo.nn.mlp import mlp
+from pointcalo.showers import ShowerFrame, Showers, segment_mean, segment_sum
+
+
+class ShowerEncoder(nn.Module):
+    """Pools the hits of a shower by number and by energy.
+
+    After EPiC pooling (Buhmann et al. 2023, arXiv:2301.08128).
+
+    Args:
+        geometry: the detector.
+        latent: size Z of the latent.
+        width: size of the hidden layers.
+    """
+
+    def __init__(self, geometry: Geometry, *, latent: int, width: int = 64) -> None:
+        super().__init__()
+        self.geometry = geometry
+        self.place = Place()
+        self.context = LayerContext(geometry, width=width)
+        self.hit = mlp([PLACE + 1 + width, width, width])
+        self.head = mlp([2 * width, width, 2 * latent])
+
+    def fit(self, showers: Showers) -> None:
+        """Fit the buffers of normalisation to training showers."""
+        self.place.fit(showers, self.geometry)
+        self.context.fit(showers)
+
+    def forward(self, showers: Showers, mirror: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Mean and log variance of the latent, each ``[S, Z]``, for signs ``mirror [S]``."""
+        geometry = self.geometry
+        context = self.context(showers.incident, Profile.of(showers, geometry))
+        frame = ShowerFrame(showers.incident, geometry.layer_z)
+        uv = frame.to_frame(showers.xy, showers.layer, showers.index)
+        energy = torch.log(showers.energy / geometry.layer_threshold[showers.layer])
+        sign = 1.0 if mirror is None else mirror[showers.index]
+        place = self.place(uv, geometry.area(showers.cell), sign)
+        hits = torch.cat([place, energy[:, None], context[showers.index, showers.layer]], dim=-1)
+        hidden = torch.relu(self.hit(hits))
+        total = segment_sum(showers.energy, showers.ptr).clamp_min(1e-6)
+        share = showers.energy / total[showers.index]
+        pooled = [
+            segment_mean(hidden, showers.ptr),
+            segment_sum(hidden * share[:, None], showers.ptr),
+        ]
+        mean, log_variance = self.head(torch.cat(pooled, dim=-1)).chunk(2, dim=-1)
+        return mean, log_variance.clamp(-8.0, 4.0)

@@ -1,0 +1,36 @@
+"""What a hit sees of the hits beside it: how many there are, and the energies already known."""
+
+import torch
+from torch import Tensor
+
+from pointcalo.networks.candidates import KINDS, Edges
+
+SEEN = 4 * KINDS  # number of features
+
+
+class Seen:
+    """Sums over the lit neighbours of each hit, by kind of edge.
+
+    Args:
+        edges: between hits.
+        num_hits: H.
+    """
+
+    def __init__(self, edges: Edges, num_hits: int) -> None:
+        self.num_hits = num_hits
+        self.present = edges.count(num_hits)
+        self.known = torch.zeros_like(self.present)
+        self.log_energy = torch.zeros_like(self.present)
+        self.energy = torch.zeros_like(self.present)
+
+    def learn(self, edges: Edges, relative: Tensor) -> None:
+        """Add the energies of the edges' sources, excess over threshold in thresholds ``[H]``."""
+        energy = relative[edges.source]
+        self.known = self.known + edges.count(self.num_hits)
+        self.log_energy = self.log_energy + edges.count(self.num_hits, torch.log1p(energy))
+        self.energy = self.energy + edges.count(self.num_hits, energy)
+
+    def features(self) -> Tensor:
+        """``[H, 20]``."""
+        parts = [self.present, self.known, self.log_energy, torch.log1p(self.energy)]
+        return torch.cat(parts, dim=-1)

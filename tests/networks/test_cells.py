@@ -1,0 +1,149 @@
+"""The cell-graph generator: what it must keep exactly, on every layout."""
+
+import pytest
+import torch
+from networks.showers import blobs, incident_particles
+
+from pointcalo.geometry import Geometry
+from pointcalo.networks.cells import CellGenerator
+from pointcalo.networks.profile import Profile
+from pointcalo.showers import Showers
+from pointcalo.showers.noise import Noise
+
+LATENT = 4
+
+
+@pytest.fixture(scope="module")
+def toy() -> Geometry:
+    return Geometry.load("toy")
+
+
+def _generator(geometry: Geometry) -> CellGenerator:
+    torch.manual_seed(1)
+    return CellGenerator(geometry, latent=LATENT, width=16, components=3, near=30, proposals=4)
+
+
+def _sample(
+    generator: CellGenerator, showers: Showers, seed: int = 1, first: int = 0
+) -> tuple[Showers, Profile]:
+    noise = Noise.for_showers(seed, torch.arange(len(showers)) + first)
+    profile = Profile.of(showers, generator.geometry)
+    return generator(noise.latent(LATENT), showers.incident, profile, noise), profile
+
+
+def _check_exact(generated: Showers, profile: Profile, geometry: Geometry) -> None:
+    counts, energy = generated.layer_sums(geometry.num_layers)
+    assert torch.equal(counts, profile.counts)
+    torch.testing.assert_close(energy, profile.energy, rtol=2e-6, atol=1e-6)
+    assert bool((generated.energy >= geometry.layer_threshold[generated.layer]).all())
+    key = generated.index * geometry.num_cells + generated.cell
+    assert len(torch.unique(key)) == len(key)
+    torch.testing.assert_close(geometry.position(generated.cell)[:, :2], generated.xy)
+
+
+@pytest.mark.parametrize("name", ["toy", "hgcal", "ild", "clic", "atlas", "calogan"])
+def test_profile_is_kept_exactly_on_every_layout(name: str) -> None:
+    geometry = Geometry.load(name)
+    showers = blobs(geometry, 6)
+    generator = _generator(geometry)
+    generator.fit(showers)
+    _check_exact(*_sample(generator, showers), geometry)
+
+
+def test_crowded_layers_are_filled(toy: Geometry) -> None:
+    counts = torch.full((1, toy.num_layers), 2)
+    counts[0, 3] = int(toy.layer_start.diff()[3])
+    energy = counts * toy.layer_threshold * 2
+    generator = _generator(toy)
+    noise = Noise.for_showers(1, torch.arange(1))
+    incident = incident_particles(1)
+    generator.fit(blobs(toy, 5))
+    generated = generator(noise.latent(LATENT), incident, Profile(counts, energy), noise)
+    _check_exact(generated, Profile(counts, energy), toy)
+
+
+def test_more_hits_than_cells_is_one_clear_line(toy: Geometry) -> None:
+    counts = torch.zeros(1, toy.num_layers, dtype=torch.int64)
+    counts[0, 3] = int(toy.layer_start.diff()[3]) + 2
+    generator = _generator(toy)
+    generator.fit(blobs(toy, 5))
+    noise = Noise.for_showers(1, torch.arange(1))
+    profile = Profile(counts, counts * toy.layer_threshold * 2)
+    with pytest.raises(ValueError, match="2 hits more than the layers have cells"):
+        generator(noise.latent(LATENT), incident_particles(1), profile, noise)
+
+
+def test_a_shower_does_not_depend_on_its_batch(toy: Geometry) -> None:
+    showers = blobs(toy, 8)
+    generator = _generator(toy)
+    generator.fit(showers)
+    together, _ = _sample(generator, showers)
+    alone, _ = _sample(generator, showers[5], first=5)
+    assert torch.equal(together[5].cell, alone.cell)
+    torch.testing.assert_close(together[5].points, alone.points, rtol=1e-4, atol=1e-4)
+
+
+def test_empty_shower(toy: Geometry) -> None:
+    counts = torch.zeros(2, toy.num_layers, dtype=torch.int64)
+    noise = Noise.for_showers(1, torch.arange(2))
+    profile = Profile(counts, counts.float())
+    generator = _generator(toy)
+    generator.fit(blobs(toy, 5))
+    generated = generator(noise.latent(LATENT), incident_particles(2), profile, noise)
+    assert generated.counts.tolist() == [0, 0]
+
+
+def test_log_prob_reaches_every_parameter_and_ignores_order(toy: Geometry) -> None:
+    showers = blobs(toy, 6)
+    generator = _generator(toy)
+    generator.fit(showers)
+    noise = Noise.for_showers(3, torch.arange(6))
+    latent = noise.latent(LATENT)
+    terms = generator.log_prob(showers, latent, noise)
+    assert set(terms) == {"occupancy", "energy", "time"}
+    sum(term.sum() for term in terms.values()).backward()
+    for name, parameter in generator.named_parameters():
+        assert parameter.grad is not None and bool((parameter.grad != 0).any()), name
+    order = torch.arange(showers.num_points)
+    order[: int(showers.counts[0])] = order[: int(showers.counts[0])].flip(0)
+    turned = showers.replace(
+        points=showers.points[order], layer=showers.layer[order], cell=showers.cell[order]
+    )
+    again = generator.log_prob(turned, latent, noise)
+    for name, term in terms.items():
+        torch.testing.assert_close(again[name], term, rtol=1e-4, atol=1e-3)
+
+
+def test_showers_one_by_one_equal_the_batch(toy: Geometry) -> None:
+    showers = blobs(toy, 4)
+    generator = _generator(toy)
+    generator.fit(showers)
+    noise = Noise.for_showers(3, torch.arange(4))
+    latent = noise.latent(LATENT)
+    together = generator.log_prob(showers, latent, noise)
+    for s in range(4):
+        one = slice(s, s + 1)
+        alone = generator.log_prob(showers[s], latent[one], noise[one])
+        for name, term in together.items():
+            torch.testing.assert_close(alone[name][0], term[s], rtol=1e-4, atol=1e-3)
+
+
+def test_training_learns_where_the_hits_are(toy: Geometry) -> None:
+    """After some steps generated hits lie about the axis as the true ones do."""
+    showers = blobs(toy, 100)
+    generator = _generator(toy)
+    generator.fit(showers)
+    optimiser = torch.optim.Adam(generator.parameters(), lr=1e-2)
+    latent = torch.zeros(100, LATENT)
+    for step in range(60):
+        noise = Noise.for_showers(step, torch.arange(100))
+        loss = -sum(term.mean() for term in generator.log_prob(showers, latent, noise).values())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    generated, profile = _sample(generator, showers)
+    _check_exact(generated, profile, toy)
+    radius = generated.xy.norm(dim=1).mean() / showers.xy.norm(dim=1).mean()
+    assert 0.9 < float(radius) < 1.1
+    spectrum = generated.energy.log().std() / showers.energy.log().std()
+    assert 0.8 < float(spectrum) < 1.2

@@ -1,0 +1,68 @@
+"""The profile model: a likelihood that sums to one, samples that follow it."""
+
+import torch
+from networks.showers import blobs, incident_particles
+
+from pointcalo.geometry import Geometry
+from pointcalo.networks.profile import Profile, ProfileModel, axis_offset
+from pointcalo.showers.noise import Noise
+
+
+def _model(geometry: Geometry) -> ProfileModel:
+    torch.manual_seed(1)
+    model = ProfileModel(geometry, width=24, components=3)
+    model.fit(blobs(geometry, 50))
+    return model
+
+
+def test_profile_and_excess_by_hand() -> None:
+    geometry = Geometry.load("toy")
+    showers = blobs(geometry, 3)
+    profile = Profile.of(showers, geometry)
+    assert int(profile.counts.sum()) == showers.num_points
+    excess = profile.excess(geometry.layer_threshold)
+    expected = showers.energy.sum() - geometry.layer_threshold[showers.layer].sum()
+    torch.testing.assert_close(excess.sum(), expected)
+
+
+def test_samples_respect_threshold_and_batches() -> None:
+    geometry = Geometry.load("toy")
+    model = _model(geometry).eval()
+    incident = incident_particles(30)
+    together = model.sample(incident, Noise.for_showers(1, torch.arange(30)))
+    alone = model.sample(incident[7:8], Noise.for_showers(1, torch.tensor([7])))
+    assert torch.equal(together.counts[7], alone.counts[0])
+    torch.testing.assert_close(together.energy[7], alone.energy[0])
+    assert bool((together.energy >= together.counts * geometry.layer_threshold).all())
+    assert bool((together.counts <= geometry.layer_start.diff()).all())
+
+
+def test_training_learns_the_profile() -> None:
+    """Trained on blobs whose hits and energies are known, it gives their means back."""
+    geometry = Geometry.load("toy")
+    showers = blobs(geometry, 300)
+    model = _model(geometry)
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-2)
+    first = float(-model.log_prob(showers).mean().detach())
+    for _ in range(80):
+        loss = -model.log_prob(showers).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert float(loss.detach()) < first - 5
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None and bool((parameter.grad != 0).any()), name
+    sample = model.eval().sample(showers.incident, Noise.for_showers(1, torch.arange(300)))
+    true = Profile.of(showers, geometry)
+    assert abs(float(sample.counts.sum() / true.counts.sum()) - 1) < 0.05
+    assert abs(float(sample.energy.sum() / true.energy.sum()) - 1) < 0.1
+
+
+def test_axis_offset_is_the_distance_in_cells() -> None:
+    geometry = Geometry.load("toy")
+    axis = torch.zeros(1, geometry.num_layers, 2)
+    axis[..., 0] = 3.0
+    size = geometry.area(torch.tensor([0])).sqrt()
+    expected = torch.full((1, geometry.num_layers), 3.0 / float(size))
+    torch.testing.assert_close(axis_offset(geometry, axis), expected)
+    assert float(axis_offset(geometry, axis + 1e4).min()) == 5.0
