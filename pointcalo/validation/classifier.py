@@ -1,0 +1,137 @@
+"""`auc_features`: how well gradient boosting tells generated showers from the reference.
+
+The area under the ROC curve of held-out predictions is 0.5 for samples that nothing among the
+features distinguishes and 1 for samples that are always told apart. It grows with the number of
+showers the classifier learns from, so it says nothing without its n.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from pointcalo.geometry import Geometry
+from pointcalo.showers import Incident, Showers
+from pointcalo.validation.features import high_level_features
+from pointcalo.validation.metrics import DIFFERENT_INCIDENT, OK, TOO_FEW, Metric
+
+MIN_SHOWERS = 1000
+FOLDS = 5
+BOOTSTRAPS = 200
+
+
+def auc_features(
+    reference: Showers, generated: Showers, geometry: Geometry, *, seed: int = 1, repeats: int = 1
+) -> Metric:
+    """AUC of gradient boosting on high-level features, from held-out predictions in 5 folds.
+
+    Shower k of both sides should belong to the same incident particle (`sample like=`): the pair
+    stays in one fold, so that neither half is learnt from while the other is judged. The first n
+    showers are used where one side has more than the other. The layers' thresholds are applied.
+
+    Args:
+        reference: Showers of the reference.
+        generated: Showers to judge, for the same incident particles.
+        geometry: Their detector.
+        seed: Of folds, boosting and bootstrap.
+        repeats: Divisions into folds to average the AUC over.
+
+    Returns:
+        The AUC with its bootstrap error over pairs; status "too few" below 1000 showers a side,
+        "different incident particles" where the pairs are none. Both satisfy no bound.
+
+    Raises:
+        ValueError: If a side has fewer than 10 showers, or a row lies on no cell.
+
+    Source: as a measure of generators: Krause and Shih 2021, arXiv:2106.05285, section V.
+    """
+    n = min(len(reference), len(generated))
+    if n < 2 * FOLDS:
+        raise ValueError(f"auc_features needs at least {2 * FOLDS} showers a side, got {n}")
+    reference, generated = reference[:n], generated[:n]
+    first, second = feature_matrix(reference, geometry), feature_matrix(generated, geometry)
+    scores = [held_out_scores(first, second, s) for s in range(seed, seed + repeats)]
+    value, uncertainty = _auc_over_pairs(scores, seed)
+    status = OK if same_incident(reference.incident, generated.incident) else DIFFERENT_INCIDENT
+    return Metric(value, uncertainty, n, TOO_FEW if n < MIN_SHOWERS else status)
+
+
+def feature_matrix(showers: Showers, geometry: Geometry) -> NDArray[np.float32]:
+    """Features of showers above threshold, [S, number of features], NaN where undefined."""
+    columns = high_level_features(showers.above_threshold(geometry)[0], geometry).values()
+    matrix = torch.stack(list(columns), dim=1).float()
+    return torch.where(matrix.isfinite(), matrix, torch.nan).numpy()
+
+
+def held_out_scores(
+    reference: NDArray[np.float32], generated: NDArray[np.float32], seed: int
+) -> NDArray[np.float64]:
+    """Score of every shower by a classifier that saw neither it nor its partner.
+
+    Args:
+        reference: Features [n, D].
+        generated: Features [n, D] of their partners.
+        seed: Of folds and boosting.
+
+    Returns:
+        Log odds of being generated, [2, n]: reference, generated.
+    """
+    fold = np.random.default_rng(seed).permutation(len(reference)) % FOLDS
+    scores = np.empty((2, len(reference)))
+    for k in range(FOLDS):
+        learn = fold != k
+        features = np.concatenate([reference[learn], generated[learn]])
+        used = ~np.isnan(features).all(axis=0)  # the binning stops at a column without a number
+        label = np.repeat([0, 1], learn.sum())
+        classifier = _classifier(seed).fit(features[:, used], label)
+        for side, sample in enumerate((reference, generated)):
+            scores[side, ~learn] = classifier.decision_function(sample[~learn][:, used])
+    return scores
+
+
+def _classifier(seed: int) -> HistGradientBoostingClassifier:
+    # Small steps, small trees and a share of the features at each split: of the settings tried,
+    # the sharpest at about 1350 showers a side (docs/validation.md).
+    return HistGradientBoostingClassifier(
+        learning_rate=0.03,
+        max_iter=300,
+        max_leaf_nodes=8,
+        min_samples_leaf=40,
+        max_features=0.2,
+        early_stopping=False,
+        random_state=seed,
+    )
+
+
+def area_under_curve(negative: NDArray[np.float64], positive: NDArray[np.float64]) -> float:
+    """Probability that a positive scores above a negative, ties counting one half.
+
+    AUC = mean over pairs of [s_- < s_+] + [s_- = s_+] / 2 (Mann and Whitney 1947).
+    """
+    ordered = np.sort(negative)
+    below = np.searchsorted(ordered, positive, "left")
+    upto = np.searchsorted(ordered, positive, "right")
+    return float((below + upto).mean() / (2 * len(negative)))
+
+
+def same_incident(first: Incident, second: Incident) -> bool:
+    """Whether particle k of both sides is the same for every k, to float32 rounding."""
+    if len(first) != len(second) or not torch.equal(first.pdg, second.pdg):
+        return False
+    return (
+        torch.allclose(first.energy, second.energy, rtol=1e-5)
+        and torch.allclose(first.direction, second.direction, atol=1e-5)
+        and torch.allclose(first.position, second.position, rtol=1e-5, atol=1e-3)
+    )
+
+
+def _auc_over_pairs(scores: list[NDArray[np.float64]], seed: int) -> tuple[float, float]:
+    """Mean AUC over repeats, and its error by resampling pairs (the same in every repeat)."""
+    random = np.random.default_rng(seed)
+    n = scores[0].shape[1]
+
+    def mean_auc(chosen: NDArray[np.int64]) -> float:
+        return float(np.mean([area_under_curve(s[0, chosen], s[1, chosen]) for s in scores]))
+
+    resampled = [mean_auc(random.integers(n, size=n)) for _ in range(BOOTSTRAPS)]
+    return mean_auc(np.arange(n)), float(np.std(resampled, ddof=1))

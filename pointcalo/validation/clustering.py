@@ -1,0 +1,203 @@
+"""Clustering features: how the lit cells of a shower lie to one another.
+
+A generator with the right profiles and spectrum still fails here when it lights cells without
+regard to their neighbours, so these features belong to every classifier of the package.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from torch import Tensor
+
+from pointcalo.geometry import Geometry
+from pointcalo.showers import ShowerFrame, Showers
+from pointcalo.validation.hits import Hits, LitCells
+
+MAX_COUNTED = 5
+EXCESS_ZONES = (1.0, 3.0, 10.0, float("inf"))
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What lies around each hit.
+
+    Attributes:
+        same: Hits on the neighbouring cells of the same detector layer, [P, D], -1 where unlit.
+        following: The hit at the same position about the axis in the next layer, [P], or -1.
+        preceding: The same in the layer before, [P].
+        second: The same two layers on, [P].
+        around: Number of lit cells about that position in the next and previous layer, [P].
+    """
+
+    same: Tensor
+    following: Tensor
+    preceding: Tensor
+    second: Tensor
+    around: Tensor
+
+
+def surroundings(showers: Showers, hits: Hits, geometry: Geometry) -> Surroundings:
+    """Look up the lit cells about each hit in its own and in the adjacent detector layers."""
+    lit = LitCells(hits, geometry.num_cells)
+    axis = ShowerFrame(showers.incident, geometry.layer_z).axis
+    offset = showers.xy - axis[hits.shower, hits.layer]
+
+    def beside(cell: Tensor) -> Tensor:
+        table = geometry.neighbour_table(cell.clamp(min=0))
+        table = torch.where(cell[:, None] >= 0, table, -1)
+        return lit.hit_at(hits.shower[:, None], table)
+
+    def along(step: int) -> Tensor:
+        layer = hits.layer + step
+        exists = (layer >= 0) & (layer < geometry.num_layers)
+        layer = layer.clamp(0, geometry.num_layers - 1)
+        cell = geometry.cell_at(layer, axis[hits.shower, layer] + offset)
+        return torch.where(exists, cell, -1)
+
+    following, preceding = along(1), along(-1)
+    around = (beside(following) >= 0).sum(1) + (beside(preceding) >= 0).sum(1)
+    return Surroundings(
+        same=beside(hits.cell),
+        following=lit.hit_at(hits.shower, following),
+        preceding=lit.hit_at(hits.shower, preceding),
+        second=lit.hit_at(hits.shower, along(2)),
+        around=around,
+    )
+
+
+def clustering_features(
+    showers: Showers, hits: Hits, geometry: Geometry, pitch_mm: float
+) -> dict[str, Tensor]:
+    """Clustering features by name, [S] each; NaN where a shower does not define one."""
+    near = surroundings(showers, hits, geometry)
+    return {
+        **_counts(hits, near),
+        **_zones(hits, near, pitch_mm),
+        **_energies(hits, near),
+        **_adjacent(hits, near),
+        **_clusters(hits, near),
+    }
+
+
+def _counts(hits: Hits, near: Surroundings) -> dict[str, Tensor]:
+    """Distribution of the number of lit neighbours."""
+    number = (near.same >= 0).sum(1)
+    total = hits.per_shower(hits.energy)
+    alone = number == 0
+    lonely = alone & (near.following < 0) & (near.preceding < 0) & (near.around == 0)
+    out = {
+        "neighbours_mean": hits.mean(number),
+        "neighbours_square": hits.mean(number.double() ** 2),
+        "neighbours_energy_weighted": hits.per_shower(number * hits.energy) / total,
+        "neighbours_log_weighted": hits.mean(number * hits.excess.log()),
+        "isolated_energy": hits.per_shower(alone * hits.energy) / total,
+        "isolated_number": hits.per_shower(alone.double()),
+        "isolated_3d_number": hits.per_shower(lonely.double()),
+        "isolated_3d_share": hits.mean(lonely),
+    }
+    for k in range(MAX_COUNTED):
+        out[f"neighbours_{k}"] = hits.mean(number == k)
+    return out
+
+
+def _zones(hits: Hits, near: Surroundings, pitch_mm: float) -> dict[str, Tensor]:
+    """Lit neighbours and isolated cells by radius, depth and energy of the hit."""
+    number = (near.same >= 0).sum(1)
+    thirds = torch.linspace(0, hits.num_layers, 4).tolist()
+    zones = {
+        "radius": (hits.radius / pitch_mm, (0.0, 2.0, 5.0, 10.0, float("inf"))),
+        "depth": (hits.layer, thirds),
+        "excess": (hits.excess, EXCESS_ZONES),
+    }
+    out = {}
+    for name, (value, edges) in zones.items():
+        for k, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+            here = (value >= low) & (value < high)
+            out[f"neighbours_{name}_{k}"] = hits.mean(number, here)
+            out[f"isolated_{name}_{k}"] = hits.mean(number == 0, here)
+    return out
+
+
+def _energies(hits: Hits, near: Surroundings) -> dict[str, Tensor]:
+    """Energies of neighbouring cells: products, correlation, local maxima."""
+    lit = near.same >= 0
+    energy = torch.where(lit, hits.energy[near.same], 0.0)
+    log = hits.excess.log()
+    log_beside = torch.where(lit, log[near.same], 0.0).sum(1) / lit.sum(1).clamp(min=1)
+    some = lit.any(1)
+    maximum = (hits.energy[:, None] > energy).all(1)
+    return {
+        "neighbour_product": hits.per_shower(hits.energy * energy.sum(1))
+        / hits.per_shower(hits.energy**2),
+        "neighbour_correlation": _correlation(hits, log, log_beside, some),
+        "neighbour_difference": hits.mean((log - log_beside).abs(), some),
+        "neighbour_sum": hits.mean(torch.where(lit, hits.excess[near.same], 0.0).sum(1).log1p()),
+        "maxima_number": hits.per_shower((maximum & some).double()),
+        "maxima_share": hits.mean(maximum & some),
+    }
+
+
+def _adjacent(hits: Hits, near: Surroundings) -> dict[str, Tensor]:
+    """Coincidences of cells at the same position in adjacent detector layers."""
+    log = hits.excess.log()
+    after, before = near.following >= 0, near.preceding >= 0
+    total = hits.per_shower(hits.energy)
+    out = {
+        "coincidence": hits.mean(after),
+        "coincidence_energy": hits.per_shower(after * hits.energy) / total,
+        "coincidence_both": hits.mean(after & before),
+        "coincidence_neither": hits.mean(~after & ~before),
+        "coincidence_second": hits.mean(near.second >= 0),
+        "coincidence_skipped": hits.mean((near.second >= 0) & ~after),
+        "coincidence_correlation": _correlation(hits, log, log[near.following], after),
+        "coincidence_difference": hits.mean((log - log[near.following]).abs(), after),
+        "coincidence_product": hits.per_shower(after * hits.energy * hits.energy[near.following])
+        / hits.per_shower(hits.energy**2),
+        "around_mean": hits.mean(near.around),
+        "around_square": hits.mean(near.around.double() ** 2),
+        "around_energy_weighted": hits.per_shower(near.around * hits.energy) / total,
+    }
+    for k, (low, high) in enumerate(zip(EXCESS_ZONES[:-1], EXCESS_ZONES[1:], strict=True)):
+        here = (hits.excess >= low) & (hits.excess < high)
+        out[f"coincidence_excess_{k}"] = hits.mean(after, here)
+    return out
+
+
+def _clusters(hits: Hits, near: Surroundings) -> dict[str, Tensor]:
+    """Connected clusters of lit cells, in each layer and through the layers."""
+    flat = _connected(near.same)
+    deep = _connected(torch.cat([near.same, near.following[:, None]], dim=1))
+    return {**_cluster_sizes(hits, flat, "flat"), **_cluster_sizes(hits, deep, "deep")}
+
+
+def _cluster_sizes(hits: Hits, label: Tensor, name: str) -> dict[str, Tensor]:
+    size = torch.bincount(label)[label].double()
+    largest = torch.zeros(hits.num_showers, dtype=torch.float64)
+    largest.scatter_reduce_(0, hits.shower, size, "amax")
+    number = hits.per_shower(1 / size)
+    return {
+        f"clusters_{name}_number": number,
+        f"clusters_{name}_per_hit": number / hits.per_shower(torch.ones_like(size)),
+        f"clusters_{name}_largest": largest / hits.per_shower(torch.ones_like(size)),
+        f"clusters_{name}_pairs": hits.mean(size == 2),
+    }
+
+
+def _connected(partner: Tensor) -> Tensor:
+    """Label of each hit's connected component; `partner` [P, D] holds hits, or -1."""
+    source, slot = torch.nonzero(partner >= 0, as_tuple=True)
+    target = partner[source, slot]
+    ones = np.ones(len(source), dtype=bool)
+    edges = coo_array((ones, (source.numpy(), target.numpy())), shape=(len(partner),) * 2)
+    return torch.from_numpy(connected_components(edges, directed=False)[1]).long()
+
+
+def _correlation(hits: Hits, a: Tensor, b: Tensor, where: Tensor) -> Tensor:
+    """Pearson correlation of a and b over the chosen hits of each shower, [S]."""
+    mean_a, mean_b = hits.mean(a, where), hits.mean(b, where)
+    covariance = hits.mean(a * b, where) - mean_a * mean_b
+    spread = (hits.mean(a * a, where) - mean_a**2) * (hits.mean(b * b, where) - mean_b**2)
+    return torch.where(spread > 1e-12, covariance / spread.clamp(min=1e-12).sqrt(), torch.nan)

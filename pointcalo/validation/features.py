@@ -1,0 +1,193 @@
+"""High-level features of a shower: what the classifier of `auc_features` sees.
+
+Every feature is one number a shower, float64, NaN where a shower does not define it (the centre
+of an empty layer); gradient boosting takes NaN as it is. Lengths that divide the features are in
+units of the geometry's median cell pitch, so that the same list serves every detector. Hit times
+are not among them.
+"""
+
+import torch
+from torch import Tensor
+
+from pointcalo.geometry import Geometry
+from pointcalo.showers import Incident, Showers
+from pointcalo.validation.clustering import clustering_features
+from pointcalo.validation.hits import Groups, Hits, hits_of
+
+RING_PITCHES = (0.5, 1.0, 1.5, 2.0, 3.0, 4.5, 7.0, 11.0, 18.0)
+SPECTRUM_EXCESS = (1.0, 1.4, 1.9, 2.5, 3.3, 4.5, 6.5, 10.0, 18.0, 35.0, 80.0, 200.0)
+HOTTEST_CELLS = 5
+
+
+def high_level_features(showers: Showers, geometry: Geometry) -> dict[str, Tensor]:
+    """Features of every shower by name, clustering features included.
+
+    Args:
+        showers: S showers on cells of `geometry`, threshold already applied.
+        geometry: The detector.
+
+    Returns:
+        Name to values [S], float64; NaN where a shower does not define the feature.
+    """
+    hits = hits_of(showers, geometry)
+    pitch_mm = median_pitch_mm(hits, geometry)
+    return {
+        **_incident(showers.incident),
+        **_totals(showers.incident, hits),
+        **_layers(hits),
+        **_thirds(hits),
+        **_longitudinal(hits, geometry),
+        **_radial(hits, pitch_mm),
+        **_spectrum(hits),
+        **clustering_features(showers, hits, geometry, pitch_mm),
+    }
+
+
+def median_pitch_mm(hits: Hits, geometry: Geometry) -> float:
+    """Median over the hits of the square root of their cell's area, in mm."""
+    if not len(hits.cell):
+        return 1.0
+    return float(geometry.area(hits.cell).double().sqrt().median())
+
+
+def _incident(incident: Incident) -> dict[str, Tensor]:
+    direction, position = incident.direction.double(), incident.position.double()
+    return {
+        "incident_energy_MeV": incident.energy.double(),
+        "incident_slope": direction[:, :2].norm(dim=1) / direction[:, 2].abs().clamp(min=1e-9),
+        "incident_azimuth": torch.atan2(direction[:, 1], direction[:, 0]),
+        "incident_x_mm": position[:, 0],
+        "incident_y_mm": position[:, 1],
+    }
+
+
+def _totals(incident: Incident, hits: Hits) -> dict[str, Tensor]:
+    energy = hits.per_shower(hits.energy)
+    number = hits.per_shower(torch.ones_like(hits.energy))
+    return {
+        "visible_energy_log": energy.log(),
+        "response": energy / incident.energy.double(),
+        "hits": number,
+        "hits_per_energy": number / energy,
+        "energy_log_mean": hits.mean(hits.excess.log()),
+        "energy_log_square": hits.mean(hits.excess.log() ** 2),
+        "energy_square": hits.per_shower(hits.energy**2) / energy**2,
+    }
+
+
+def _layers(hits: Hits) -> dict[str, Tensor]:
+    """Share of energy, hits, width and hottest cell of every detector layer."""
+    layer = Groups(hits, hits.layer, hits.num_layers)
+    columns = {
+        "share": layer.energy / layer.energy.sum(1, keepdim=True),
+        "hits": layer.sum(torch.ones_like(hits.energy)),
+        "width_mm": layer.width_mm,
+        "hottest_share": layer.hottest / layer.energy,
+    }
+    return _spread("layer", columns)
+
+
+def _thirds(hits: Hits) -> dict[str, Tensor]:
+    """Centre, mean radius and energy per hit in the front, middle and rear third of the layers.
+
+    Per layer they would be so many noisy columns that the classifier sees less, not more.
+    """
+    third = Groups(hits, hits.layer * 3 // hits.num_layers, 3)
+    number = third.sum(torch.ones_like(hits.energy))
+    columns = {
+        "u_mm": third.centre[..., 0],
+        "v_mm": third.centre[..., 1],
+        "radius_mm": third.sum(hits.radius) / number,
+        "energy_per_hit_MeV": third.energy / number,
+    }
+    return _spread("third", columns)
+
+
+def _spread(group: str, columns: dict[str, Tensor]) -> dict[str, Tensor]:
+    """One feature [S] for each column [S, G] and group."""
+    return {
+        f"{group}_{k}_{name}": values[:, k]
+        for name, values in columns.items()
+        for k in range(values.shape[1])
+    }
+
+
+def _longitudinal(hits: Hits, geometry: Geometry) -> dict[str, Tensor]:
+    """Moments of the energy in depth, and how rough the profile is from layer to layer."""
+    depth = geometry.layer_z.double()[hits.layer]
+    layer = Groups(hits, hits.layer, hits.num_layers)
+    energy, number = layer.energy, layer.sum(torch.ones_like(depth))
+    total = energy.sum(1)
+    mean = hits.per_shower(hits.energy * depth) / total
+    central = depth - mean[hits.shower]
+    spread = (hits.per_shower(hits.energy * central**2) / total).sqrt()
+    third = hits.per_shower(hits.energy * central**3) / total
+    lit = energy > 0
+    last = hits.num_layers - 1 - lit.flip(1).int().argmax(1)
+    return {
+        "depth_mean_mm": mean,
+        "depth_spread_mm": spread,
+        "depth_skewness": third / spread.clamp(min=1e-6) ** 3,
+        "depth_hits_mm": hits.mean(depth),
+        "depth_maximum": energy.argmax(1).double(),
+        "depth_first": lit.int().argmax(1).double(),
+        "depth_last": last.double(),
+        "depth_empty": (~lit).sum(1).double(),
+        "roughness_energy": energy.diff(dim=1).abs().sum(1) / total,
+        "roughness_energy_second": energy.diff(n=2, dim=1).abs().sum(1) / total,
+        "roughness_hits": number.diff(dim=1).abs().sum(1) / number.sum(1),
+    }
+
+
+def _radial(hits: Hits, pitch_mm: float) -> dict[str, Tensor]:
+    """Global centre and widths, and shares of energy and hits in rings about the axis."""
+    u, v = hits.uv.unbind(1)
+    total = hits.per_shower(hits.energy)
+
+    def moment(values: Tensor) -> Tensor:
+        return hits.per_shower(hits.energy * values) / total
+
+    mean_u, mean_v = moment(u), moment(v)
+    out = {
+        "u_mm": mean_u,
+        "v_mm": mean_v,
+        "width_u_mm": (moment(u * u) - mean_u**2).clamp(min=0).sqrt(),
+        "width_v_mm": (moment(v * v) - mean_v**2).clamp(min=0).sqrt(),
+        "radius_energy_mm": moment(hits.radius),
+        "radius_hits_mm": hits.mean(hits.radius),
+        "radius_hits_square_mm2": hits.mean(hits.radius**2),
+        "u_hits_mm": hits.mean(u),
+        "v_hits_mm": hits.mean(v),
+    }
+    edges = torch.tensor([*RING_PITCHES, float("inf")]).double()
+    ring = torch.bucketize(hits.radius / pitch_mm, edges)
+    for k in range(len(edges)):
+        out[f"ring_{k}_energy"] = hits.per_shower(hits.energy * (ring == k)) / total
+        out[f"ring_{k}_hits"] = hits.mean(ring == k)
+    return out
+
+
+def _spectrum(hits: Hits) -> dict[str, Tensor]:
+    """Counts of hits in bins of energy over threshold, and shares of the hottest cells."""
+    edges = torch.tensor(SPECTRUM_EXCESS).double()
+    bins = torch.bucketize(hits.excess, edges, right=True)
+    out = {}
+    for k in range(1, len(edges) + 1):
+        here = (bins == k).double()
+        out[f"spectrum_{k}"] = hits.per_shower(here)
+        out[f"spectrum_{k}_share"] = hits.mean(here)
+    for k, values in enumerate(_hottest(hits, HOTTEST_CELLS).unbind(1)):
+        out[f"hottest_{k}_share"] = values / hits.per_shower(hits.energy)
+    return out
+
+
+def _hottest(hits: Hits, number: int) -> Tensor:
+    """Energies of the hottest cells of each shower, falling, [S, number]; 0 where it has fewer."""
+    by_energy = torch.argsort(hits.energy, descending=True)
+    order = by_energy[torch.argsort(hits.shower[by_energy], stable=True)]
+    counts = torch.bincount(hits.shower, minlength=hits.num_showers)
+    rank = torch.arange(len(order)) - (counts.cumsum(0) - counts)[hits.shower[order]]
+    out = torch.zeros(hits.num_showers, number, dtype=torch.float64)
+    first = rank < number
+    out[hits.shower[order[first]], rank[first]] = hits.energy[order[first]]
+    return out

@@ -1,0 +1,76 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from pointcalo.geometry import Geometry
+from pointcalo.showers import ENERGY, Showers
+from pointcalo.validation import auc_features
+from pointcalo.validation.classifier import area_under_curve, held_out_scores, same_incident
+from pointcalo.validation.metrics import DIFFERENT_INCIDENT, OK, TOO_FEW
+
+
+def test_area_under_curve_counts_pairs() -> None:
+    negative, positive = np.array([0.0, 1.0]), np.array([1.0, 2.0])
+    assert area_under_curve(negative, positive) == 3.5 / 4
+    assert area_under_curve(positive, negative) == 0.5 / 4
+
+
+def test_held_out_scores_have_not_seen_the_shower() -> None:
+    # A classifier learns noise by heart: on what it has seen the AUC would be near 1.
+    first, second = np.random.default_rng(0).normal(size=(2, 400, 5)).astype(np.float32)
+    scores = held_out_scores(first, second, seed=1)
+    assert scores.shape == (2, 400)
+    assert area_under_curve(scores[0], scores[1]) == pytest.approx(0.5, abs=0.06)
+
+
+def test_two_samples_of_the_same_distribution_are_not_told_apart(
+    make_showers: Callable[..., Showers], toy: Geometry
+) -> None:
+    auc = auc_features(make_showers(1000, seed=1), make_showers(1000, seed=2), toy)
+    assert auc.status == OK
+    assert auc.n == 1000
+    assert 0.005 < auc.uncertainty < 0.02
+    assert abs(auc.value - 0.5) < 3 * auc.uncertainty
+
+
+def test_narrower_showers_are_found_but_too_few_satisfy_no_bound(
+    make_showers: Callable[..., Showers], toy: Geometry
+) -> None:
+    reference = make_showers(300, seed=1)
+    auc = auc_features(reference, make_showers(300, seed=2, spot_mm=20.0), toy)
+    assert auc.value > 0.7
+    assert (auc.status, auc.n) == (TOO_FEW, 300)
+
+
+def test_threshold_is_applied(make_showers: Callable[..., Showers], toy: Geometry) -> None:
+    reference = make_showers(30, seed=1)
+    points = reference.points.clone()
+    points[::3, ENERGY] = 0.07
+    noisy = reference.replace(points=points)
+    assert auc_features(noisy, reference, toy) == auc_features(
+        noisy.above_threshold(toy)[0], reference, toy
+    )
+
+
+def test_other_incident_particles_are_flagged(make_showers: Callable[..., Showers]) -> None:
+    first, second = (make_showers(20, seed=1, incident_seed=seed).incident for seed in (0, 1))
+    assert same_incident(first, first)
+    assert not same_incident(first, second)
+    assert not same_incident(first, first[:10])
+
+
+def test_other_incident_particles_satisfy_no_bound(
+    make_showers: Callable[..., Showers], toy: Geometry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pointcalo.validation.classifier.MIN_SHOWERS", 20)
+    first, second = (make_showers(20, seed=1, incident_seed=seed) for seed in (0, 1))
+    assert auc_features(first, second, toy).status == DIFFERENT_INCIDENT
+
+
+def test_a_handful_of_showers_is_refused(
+    make_showers: Callable[..., Showers], toy: Geometry
+) -> None:
+    showers = make_showers(9, seed=1)
+    with pytest.raises(ValueError, match="at least 10 showers a side, got 9"):
+        auc_features(showers, showers, toy)
