@@ -1,0 +1,72 @@
+"""The command `pointcalo simulate`: showers from the parametric simulation."""
+
+from collections.abc import Iterator
+
+import torch
+from omegaconf import DictConfig
+from tqdm import tqdm
+
+import pointcalo
+from pointcalo.formats import write
+from pointcalo.geometry import Geometry
+from pointcalo.showers import Showers
+from pointcalo.simulation import ParametricSimulation, ParticleGun
+
+POINTS = ("cells", "deposits")
+
+
+def run(config: DictConfig) -> None:
+    """Simulate showers and write them to a file of the native layout.
+
+    Args:
+        config: keys of `configs/simulate.yaml`.
+
+    Raises:
+        ValueError, OSError: a setting that cannot be used, or a file that cannot be written; one
+            line.
+    """
+    _check(config)
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    geometry = Geometry.load(config.geometry)
+    gun = ParticleGun.at(
+        geometry,
+        particle=config.particle,
+        energy_GeV=config.energy_GeV,
+        direction=config.direction,
+        eta=config.eta,
+        theta_deg=config.theta_deg,
+        phi_deg=config.phi_deg,
+        position=config.position,
+    )
+    number = write(
+        config.output,
+        _batches(config, ParametricSimulation(geometry), gun),
+        geometry_name=geometry.name,
+        geometry_hash=geometry.hash,
+        source=f"pointcalo {pointcalo.__version__}, parametric simulation",
+        points=config.points,
+        attributes={"seed": config.seed},
+    )
+    print(f"{config.output}: {number} parametric showers in {geometry.name}")
+
+
+def _check(config: DictConfig) -> None:
+    if config.simulation != "parametric":
+        raise ValueError(f"simulation: got {config.simulation!r}; expected parametric")
+    if config.points not in POINTS:
+        raise ValueError(f"points: got {config.points!r}; expected {' or '.join(POINTS)}")
+    for name in ("showers", "batch"):
+        if not isinstance(config[name], int) or config[name] < 1:
+            raise ValueError(f"{name}: got {config[name]!r}; expected a whole number from 1 on")
+
+
+def _batches(
+    config: DictConfig, simulation: ParametricSimulation, gun: ParticleGun
+) -> Iterator[Showers]:
+    make = simulation.simulate if config.points == "cells" else simulation.deposits
+    with tqdm(total=config.showers, unit=" showers", desc="simulate", disable=None) as bar:
+        for first in range(0, config.showers, config.batch):
+            incident = gun.draw(min(config.batch, config.showers - first), config.seed, first)
+            yield make(incident, config.seed, first)
+            bar.update(len(incident))

@@ -1,0 +1,133 @@
+"""Parametric simulation of showers: particles in, showers on the cells of a geometry out.
+
+A fast stand-in for a full simulation, made of published parametrisations; docs/simulation.md has
+the formulas, their sources and how far the showers are from Geant4's. Shower n of a seed is the
+same whatever batch it is simulated in.
+"""
+
+import torch
+from torch import Tensor
+
+from pointcalo.geometry import Geometry
+from pointcalo.projection import Projector
+from pointcalo.showers import Incident, Showers
+from pointcalo.showers.noise import Noise
+from pointcalo.simulation import streams
+from pointcalo.simulation.deposits import DepositEnergy
+from pointcalo.simulation.electromagnetic import conversion_depth, pair_share
+from pointcalo.simulation.hadronic import pion_sources
+from pointcalo.simulation.placement import place_deposits
+from pointcalo.simulation.sources import Sources, SubShowers, electromagnetic_sources
+from pointcalo.simulation.stack import Stack
+
+PHOTON = 22
+LIGHT = (PHOTON, 11, -11)
+PIONS = (211, -211)
+
+
+class ParametricSimulation:
+    """Simulates photons, electrons, positrons and charged pions in the materials of a geometry.
+
+    Args:
+        geometry: the detector.
+        batch_deposits: showers are computed together up to about so many deposits (memory).
+
+    >>> from pointcalo.simulation import ParticleGun
+    >>> simulation = ParametricSimulation(Geometry.load("toy"))
+    >>> showers = simulation.simulate(ParticleGun(energy_GeV=10.0).draw(3, seed=1), seed=1)
+    >>> len(showers), bool((showers.energy > 0).all())
+    (3, True)
+    """
+
+    def __init__(self, geometry: Geometry, batch_deposits: int = 500_000) -> None:
+        self.geometry = geometry
+        self.batch_deposits = batch_deposits
+        self.projector = Projector(geometry)
+        self.stacks = {side: Stack.of(geometry, side) for side in (1, -1)}
+        self.energies = {s: DepositEnergy(k) for s, k in self.stacks.items() if k is not None}
+
+    def simulate(self, incident: Incident, seed: int, first: int = 0) -> Showers:
+        """Showers on cells: a row for each cell with energy, no threshold applied.
+
+        Args:
+            incident: S particles, S > 0.
+            seed: of the random numbers.
+            first: number of the first shower; shower first + n has its own random numbers.
+
+        Returns:
+            S showers with cells, sorted by cell; energy outside every cell is lost.
+
+        Raises:
+            ValueError: a particle that is not simulated, or that flies away from the layers.
+        """
+        batches = [
+            self.projector(self.deposits(incident[part], seed, first + part.start))[0]
+            for part in self._parts(incident)
+        ]
+        return batches[0] if len(batches) == 1 else Showers.cat(batches)
+
+    def deposits(self, incident: Incident, seed: int, first: int = 0) -> Showers:
+        """Single deposits anywhere in the active layers; arguments and errors as `simulate`."""
+        self._check(incident)
+        noise = Noise.for_showers(seed, torch.arange(first, first + len(incident)))
+        up = incident.direction[:, 2] > 0
+        sides = [(s, (up == (s > 0)).nonzero().flatten()) for s in self.energies]
+        sides = [(side, chosen) for side, chosen in sides if len(chosen)]
+        parts = [self._one_side(incident[chosen], noise[chosen], side) for side, chosen in sides]
+        if len(parts) == 1:
+            return parts[0]
+        return Showers.cat(parts)[torch.argsort(torch.cat([chosen for _, chosen in sides]))]
+
+    def _parts(self, incident: Incident) -> list[slice]:
+        per_MeV = max(self.energies[s].per_MeV for s in self.energies)
+        batch = (incident.energy.double().cumsum(0) * per_MeV / self.batch_deposits).long()
+        cuts = [0, *(batch.diff().nonzero().flatten() + 1).tolist(), len(incident)]
+        return [slice(a, b) for a, b in zip(cuts, cuts[1:], strict=False)]
+
+    def _check(self, incident: Incident) -> None:
+        known = torch.isin(incident.pdg, torch.tensor(LIGHT + PIONS))
+        if not bool(known.all()):
+            raise ValueError(
+                f"the parametric simulation has no particle with PDG number "
+                f"{int(incident.pdg[~known][0])}; expected one of {LIGHT + PIONS}"
+            )
+        for side, stack in self.stacks.items():
+            away = incident.direction[:, 2] * side > 0
+            if stack is None and bool(away.any()):
+                raise ValueError(
+                    f"incident particle {int(away.nonzero()[0])} flies away from the layers of "
+                    f"{self.geometry.name}; expected direction z {'<' if side > 0 else '>'} 0"
+                )
+
+    def _one_side(self, incident: Incident, noise: Noise, side: int) -> Showers:
+        stack, deposit = self.stacks[side], self.energies[side]
+        cosine = incident.direction[:, 2].double().abs()
+        light = torch.isin(incident.pdg, torch.tensor(LIGHT)).nonzero().flatten()
+        pion = torch.isin(incident.pdg, torch.tensor(PIONS)).nonzero().flatten()
+        sub = _sub_showers(incident, light, noise)
+        parts = [electromagnetic_sources(sub, cosine, stack, deposit, noise)]
+        if len(pion):
+            sub, charged = pion_sources(incident, pion, cosine, stack, deposit, noise)
+            parts += [charged, electromagnetic_sources(sub, cosine, stack, deposit, noise)]
+        sources = Sources.cat(parts)
+        return place_deposits(sources, incident, self.geometry.layer_z, stack, deposit, noise)
+
+
+def _sub_showers(incident: Incident, chosen: Tensor, noise: Noise) -> SubShowers:
+    """An electron is one sub-shower from the face on; a photon converts to two."""
+    photon = incident.pdg[chosen] == PHOTON
+    zero = torch.zeros_like(chosen)
+    share = pair_share(noise.uniform(chosen, zero, streams.PAIR).double())
+    share = torch.where(photon, share, 1.0)
+    depth = conversion_depth(noise.uniform(chosen, zero, streams.CONVERSION).double())
+    depth = torch.where(photon, depth, 0.0)
+    energy = incident.energy.double()[chosen]
+    second = photon.nonzero().flatten()
+    owner = torch.cat([chosen, chosen[second]])
+    return SubShowers(
+        shower=owner,
+        number=torch.cat([zero, torch.ones_like(second)]),
+        energy=torch.cat([energy * share, (energy * (1 - share))[second]]),
+        depth=torch.cat([depth, depth[second]]),
+        slope=torch.zeros(len(owner), 2, dtype=torch.float64),
+    )
