@@ -121,11 +121,9 @@ class NativeFile:
             yield self.read(slice(first, first + showers))
 
     def _numbers(self, showers: slice | Tensor | NDArray[np.int64] | None) -> Tensor:
-        every = torch.arange(len(self))
         if showers is None or isinstance(showers, slice):
-            first, last, step = (showers or slice(None)).indices(len(self))
-            return torch.arange(first, max(first, last), step)
-        return every[torch.as_tensor(showers)]
+            return torch.from_numpy(np.arange(len(self))[showers or slice(None)].copy())
+        return torch.arange(len(self))[torch.as_tensor(showers)]
 
     def _read_run(self, file: h5py.File, wanted: Tensor) -> Showers:
         """Read showers in rising order as one piece of the file, then pick."""

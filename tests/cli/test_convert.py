@@ -1,0 +1,82 @@
+"""`pointcalo convert` from end to end: there and back, and mistakes in one line."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from pointcalo.cli.main import main
+from pointcalo.formats import NativeFile, write
+from pointcalo.geometry import Geometry
+from pointcalo.showers import Incident, Showers, ptr_from_counts
+
+
+@pytest.fixture
+def deposits() -> Showers:
+    generator = torch.Generator().manual_seed(1)
+    points = torch.rand(300, 4, generator=generator) * 40
+    return Showers(
+        points=points,
+        layer=torch.randint(0, 8, (300,), generator=generator),
+        ptr=ptr_from_counts(torch.tensor([100, 0, 200])),
+        incident=Incident(
+            energy=torch.tensor([1e3, 2e3, 4e3]),
+            direction=torch.tensor([[0.0, 0.0, 1.0]]).repeat(3, 1),
+            position=torch.rand(3, 3, generator=generator) * torch.tensor([5.0, 5.0, 0.0]),
+            pdg=torch.tensor([22, 11, -211]),
+        ),
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path, deposits: Showers, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    made = {"geometry_name": "toy", "geometry_hash": "", "points": "deposits", "source": "random"}
+    write(tmp_path / "a.h5", deposits, **made)
+    return tmp_path
+
+
+def test_there_and_back(folder: Path, deposits: Showers) -> None:
+    there = ["input=a.h5", "output=b.h5", "format=showerdata", "energy_unit=GeV", "batch=2"]
+    back = ["input=b.h5", "output=c.h5", "energy_unit=GeV", "geometry=toy", "source=returned"]
+    assert main(["convert", *there]) == 0
+    assert main(["convert", *back]) == 0
+    file = NativeFile(folder / "c.h5")
+    assert file.geometry_hash == Geometry.load("toy").hash
+    assert (file.points, file.attributes["source"]) == ("deposits", "returned")
+    showers = file.read()
+    torch.testing.assert_close(showers.points, deposits.points)
+    assert torch.equal(showers.ptr, deposits.ptr)
+    assert torch.equal(showers.incident.position, deposits.incident.position)
+
+
+def test_projected(folder: Path, deposits: Showers, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["convert", "input=a.h5", "output=b.h5", "geometry=toy", "project=true"]) == 0
+    assert "3 showers, layout pointcalo, 0 % of the energy outside" in capsys.readouterr().out
+    file = NativeFile(folder / "b.h5")
+    showers = file.read()
+    assert (file.points, file.attributes["source"]) == ("cells", "random")
+    assert showers.num_points < deposits.num_points
+    torch.testing.assert_close(showers.energy.sum(), deposits.energy.sum())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["format=showerdata"], "energy_unit: a ShowerData file records no units"),
+        (["format=root"], "format: got 'root', expected one of pointcalo, showerdata"),
+        (["project=true"], "project=true needs the cells: pass geometry=NAME"),
+        (["geometry=ild"], "made in geometry 'toy', not 'ild': pass geometry=toy"),
+        (["output=none/b.h5"], "no folder none, make it first"),
+        (["input=none.h5"], "none.h5: no such file"),
+    ],
+)
+def test_mistakes(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], line: str
+) -> None:
+    given = {"input": "a.h5", "output": "b.h5"}
+    given |= dict(argument.split("=") for argument in arguments)
+    assert main(["convert", *(f"{key}={value}" for key, value in given.items())]) == 2
+    error = capsys.readouterr().err
+    assert line in error and error.count("\n") == 1
+    assert [path.name for path in folder.iterdir()] == ["a.h5"]
