@@ -19,22 +19,34 @@ class Polar(RowSegmentation):
     Args:
         rows: [r from (mm), r to (mm), number of rings, bins of alpha] each.
         phi: lowest and highest alpha in rad.
+        spacing: "even" rings, or "geometric" ones whose radii grow by a constant factor (so that
+            the cells keep their shape).
     """
 
     kind: ClassVar[str] = "polar"
     phi: tuple[float, float] = (0.0, FULL_TURN)
+    spacing: str = "even"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.rows[0][0] < 0.0:
             raise ValueError(f"rows begin at the radius {self.rows[0][0]}; expected 0 or more")
+        if self.spacing not in ("even", "geometric"):
+            raise ValueError(f"spacing is {self.spacing!r}; expected even or geometric")
+        if self.spacing == "geometric" and self.rows[0][0] == 0.0:
+            raise ValueError("geometric rows begin at the radius 0; expected a radius above 0")
+
+    @property
+    def edges(self) -> np.ndarray:
+        """Radii [R+1] in mm."""
+        return super().edges if self.spacing == "even" else self.edges_between(np.geomspace)
 
 
 class PolarSheets(RowSheets):
     """All polar segmentations of a geometry."""
 
     def edges_mm(self, segmentation: Polar) -> np.ndarray:
-        """Radii in mm."""
+        """Radii [R+1] in mm."""
         return segmentation.edges
 
     def coordinates(self, sheet: Tensor | None, xy: Tensor) -> tuple[Tensor, Tensor]:

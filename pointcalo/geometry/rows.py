@@ -7,7 +7,7 @@ coordinate across the rows in mm, `angle` the one along them in rad.
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -54,8 +54,12 @@ class RowSegmentation(FormulaSegmentation):
 
     @property
     def edges(self) -> np.ndarray:
-        """Edges [R+1] of the rows as written in the file."""
-        pieces = [np.linspace(low, high, count + 1)[:-1] for low, high, count, _ in self.rows]
+        """Edges [R+1] of the rows in the unit of the file."""
+        return self.edges_between(np.linspace)
+
+    def edges_between(self, spread: Callable[..., np.ndarray]) -> np.ndarray:
+        """Edges [R+1] where `spread(low, high, number)` gives those of one entry of `rows`."""
+        pieces = [spread(low, high, count + 1)[:-1] for low, high, count, _ in self.rows]
         return np.concatenate((*pieces, [self.rows[-1][1]]))
 
     @property

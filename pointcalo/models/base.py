@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from pointcalo.showers import Showers
 
+SHOWERS_TO_FIT = 2000  # enough for the means and deviations of the inputs
+
 
 class Stream(Protocol):
     """Training showers in batches.
@@ -80,3 +82,14 @@ class Model(nn.Module, ABC):
 
     def prepare(self, stream: Stream) -> None:
         """Fit the buffers of normalisation, if any, in a first pass over training showers."""
+
+
+def first_showers(stream: Stream, number: int = SHOWERS_TO_FIT) -> Showers:
+    """At least ``number`` showers of a stream's first epoch, or all of it."""
+    parts, have = [], 0
+    for showers in stream.epoch(0):
+        parts.append(showers)
+        have += len(showers)
+        if have >= number:
+            break
+    return Showers.cat(parts)

@@ -10,14 +10,12 @@ listen.
 import torch
 from torch import Tensor
 
-from pointcalo.models.base import Model, Player, Stream
+from pointcalo.models.base import Model, Player, Stream, first_showers
 from pointcalo.networks.cells import CellGenerator
 from pointcalo.networks.encoder import ShowerEncoder
 from pointcalo.networks.profile import ProfileModel
 from pointcalo.showers import Showers
 from pointcalo.showers.noise import Noise
-
-SHOWERS_TO_FIT = 2000  # enough for the means and deviations of the inputs
 
 
 class VAE(Model):
@@ -68,7 +66,7 @@ class VAE(Model):
 
     def prepare(self, stream: Stream) -> None:
         """Fit the normalisations on the first showers of the stream."""
-        showers = first_showers(stream, SHOWERS_TO_FIT)
+        showers = first_showers(stream)
         for part in (self.profile, self.generator, self.encoder):
             part.fit(showers)
         self.hits_per_shower.fill_(showers.num_points / len(showers))
@@ -94,14 +92,3 @@ class VAE(Model):
         kl = 0.5 * (mean**2 + log_variance.exp() - 1.0 - log_variance).mean(dim=0)
         weight = min(1.0, self.progress / self.warm_up) if self.warm_up > 0 else 1.0
         return weight * kl.clamp_min(self.free_nats).sum()
-
-
-def first_showers(stream: Stream, number: int) -> Showers:
-    """At least ``number`` showers of a stream's first epoch, or all of it."""
-    parts, have = [], 0
-    for showers in stream.epoch(0):
-        parts.append(showers)
-        have += len(showers)
-        if have >= number:
-            break
-    return Showers.cat(parts)

@@ -1,17 +1,18 @@
-"""The cells a shower may light: all near its axis, a few at random far from it.
+"""The cells a shower may light: all near its axis or beside a hit, a few at random elsewhere.
 
 Far from the axis hits are rare, so only a random part of the cells is looked at: cell i with the
 known probability q_i. Trained on lit cells and such a part of the dark ones, a network that adds
 -log q_i to its logit learns the true odds (case-control sampling; King and Zeng 2001,
 doi:10.1093/oxfordjournals.pan.a004868); when sampling, a far cell is lit with p_i / q_i. No
-importance weight appears.
+importance weight appears. Cells beside a hit that is already decided are always looked at: far
+from the axis, too, hits come in clusters.
 
 Everything here comes from the Geometry's `nearest`, `cell_at`, `neighbour_table` and `colour`, on
-any layout.
+any layout. A key is the number ``shower * num_cells + cell``.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -28,47 +29,53 @@ FAR_STREAM = 8  # noise streams used: 8 and 9
 
 
 @dataclass(frozen=True)
-class Candidates:
-    """Candidate cells of a batch of showers, sorted by (shower, cell).
+class Cells:
+    """Cells of showers.
 
     Args:
-        shower, layer, cell: of each candidate, ``[C]`` int64.
-        log_inclusion: logarithm of the probability q of being looked at, ``[C]``; 0 near the axis.
-        uv: position about the axis in the shower's frame in mm, ``[C, 2]``.
-        turn: in which turn the cell is decided, ``[C]`` int64; even layers' colours, then
-            odd layers': no two cells of a turn are neighbours.
+        shower, layer, cell: ``[C]`` int64.
         colour: of the cell in its layer, ``[C]`` int64.
+        turn: in which turn the cell is decided, ``[C]`` int64: even layers' colours, then odd
+            layers': no two cells of a turn are neighbours.
         segment: layer of shower, ``s L + l``, ``[C]`` int64.
-        num_cells: of the geometry.
     """
 
     shower: Tensor
     layer: Tensor
     cell: Tensor
-    log_inclusion: Tensor
-    uv: Tensor
-    turn: Tensor
     colour: Tensor
+    turn: Tensor
     segment: Tensor
-    num_cells: int
 
-    def find(self, shower: Tensor, cell: Tensor) -> Tensor:
-        """Index of the candidate for (shower, cell), -1 where there is none; same shape."""
-        key = self.shower * self.num_cells + self.cell
-        wanted = shower * self.num_cells + cell
-        index = torch.searchsorted(key, wanted).clamp_max(len(key) - 1)
-        return torch.where((key[index] == wanted) & (cell >= 0), index, -1)
+    @classmethod
+    def of(cls, geometry: Geometry, shower: Tensor, cell: Tensor) -> "Cells":
+        """What the geometry knows of cells ``[C]`` of showers ``[C]``."""
+        layer, colour = geometry.layer_of(cell), geometry.colour(cell)
+        turn = (layer % 2) * geometry.num_colours + colour
+        return cls(shower, layer, cell, colour, turn, shower * geometry.num_layers + layer)
+
+    @classmethod
+    def join(cls, parts: "Sequence[Cells]") -> "Cells":
+        """All cells of several sets, in order."""
+        columns = zip(
+            *([getattr(part, f.name) for f in fields(cls)] for part in parts), strict=True
+        )
+        return cls(*(torch.cat(column) for column in columns))
 
     def __len__(self) -> int:
         return len(self.cell)
 
+    def __getitem__(self, rows: Tensor) -> "Cells":
+        return Cells(*(getattr(self, f.name)[rows] for f in fields(self)))
+
 
 @dataclass(frozen=True)
 class Edges:
-    """Directed edges from hits to cells beside them.
+    """Directed edges from hits to what lies beside them.
 
     Args:
-        source, target: indices, ``[E]`` int64.
+        source: index of the hit, ``[E]`` int64.
+        target: key of a cell, or index of a hit, ``[E]`` int64.
         kind: 0 to 4, ``[E]`` int64.
     """
 
@@ -76,25 +83,21 @@ class Edges:
     target: Tensor
     kind: Tensor
 
-    @staticmethod
-    def cat(parts: "Sequence[Edges]") -> "Edges":
-        """All edges of several sets."""
-        return Edges(
-            torch.cat([part.source for part in parts]),
-            torch.cat([part.target for part in parts]),
-            torch.cat([part.kind for part in parts]),
-        )
-
     def where(self, mask: Tensor) -> "Edges":
         """Some of the edges, by a bool ``[E]``."""
         return Edges(self.source[mask], self.target[mask], self.kind[mask])
 
-    def among(self, hit: Tensor, num_candidates: int) -> "Edges":
-        """Edges between candidates as edges between hits ``[H]``: those that end on a hit."""
-        number = torch.full((num_candidates,), -1, dtype=torch.int64, device=hit.device)
-        number[hit] = torch.arange(len(hit), device=hit.device)
-        kept = number[self.target] >= 0
-        return Edges(number[self.source[kept]], number[self.target[kept]], self.kind[kept])
+    def onto(self, key: Tensor) -> "Edges":
+        """Edges with keys as targets as edges to indices into ``key [T]``, rising; others go."""
+        index = torch.searchsorted(key, self.target)
+        kept = key[index.clamp_max(len(key) - 1)] == self.target if len(key) else index < 0
+        return Edges(self.source[kept], index[kept], self.kind[kept])
+
+    def among(self, key: Tensor) -> "Edges":
+        """Edges with keys as targets as edges between hits with these keys ``[H]``; others go."""
+        order = torch.argsort(key)
+        edges = self.onto(key[order])
+        return Edges(edges.source, order[edges.target], edges.kind)
 
     def count(self, num_targets: int, weight: Tensor | None = None) -> Tensor:
         """Number of edges, or the sum of their weights ``[E]``, by target and kind: ``[T, 5]``."""
@@ -104,66 +107,101 @@ class Edges:
         return flat.index_add(0, slot, weight).reshape(num_targets, KINDS)
 
 
-def build_candidates(
-    geometry: Geometry,
-    frame: ShowerFrame,
-    counts: Tensor,
-    noise: Noise,
-    *,
-    near: int,
-    lit: tuple[Tensor, Tensor] | None = None,
-) -> Candidates:
-    """Candidate cells of showers with the profile ``counts``.
+def edges_beside(geometry: Geometry, frame: ShowerFrame, hits: Cells) -> Edges:
+    """Edges from hits to the cells beside them, in their own and in both adjacent layers.
+
+    In an adjacent layer the counterpart is the cell at the same place about the axis.
+
+    Args:
+        geometry: the detector.
+        frame: the showers' frame.
+        hits: H of them.
+
+    Returns:
+        Edges with keys as targets.
+    """
+    targets = [geometry.neighbour_table(hits.cell)]
+    for step in (1, -1):
+        beside = hits.layer + step
+        inside = (beside >= 0) & (beside < geometry.num_layers)
+        beside = beside.clamp(0, geometry.num_layers - 1)
+        shift = frame.axis[hits.shower, beside] - frame.axis[hits.shower, hits.layer]
+        there = geometry.cell_at(beside, geometry.position(hits.cell)[:, :2] + shift)
+        there = torch.where(inside, there, -1)
+        around = geometry.neighbour_table(there.clamp_min(0))
+        targets += [there[:, None], around.masked_fill((there < 0)[:, None], -1)]
+    target = torch.cat(targets, dim=1)
+    widths = torch.tensor([part.shape[1] for part in targets], device=target.device)
+    kind = torch.repeat_interleave(widths)
+    source, column = (target >= 0).nonzero(as_tuple=True)
+    key = hits.shower[source] * geometry.num_cells + target[source, column]
+    return Edges(source, key, kind[column])
+
+
+class Pool:
+    """The cells looked at before any hit is known: near the axis, and some far from it.
 
     Args:
         geometry: the detector.
         frame: the showers' frame.
         counts: hits in each layer, ``[S, L]``; a layer without hits has no candidates.
         noise: keys of the showers.
-        near: number of cells around the axis that are always looked at.
-        lit: shower and cell of true hits (each ``[P]``), looked at always, for training.
-
-    Returns:
-        At least ``counts`` candidates in every layer, wherever it has so many cells.
+        near: number of cells around the axis that are always looked at in a layer with many hits;
+            a third of it with few, and more than it where the layer is crowded.
     """
-    shower, layer = counts.nonzero(as_tuple=True)
-    hits = counts[shower, layer]
-    axis = frame.axis[shower, layer]
-    reach, keys = _near_keys(geometry, shower, layer, hits, axis, near)
-    draws = FAR_PER_HIT * hits + FAR_EXTRA
-    far = _far_keys(geometry, shower, layer, axis, draws, reach, noise)
-    every = [*keys, far]
-    if lit is not None:
-        every.append(lit[0] * geometry.num_cells + lit[1])
-    key, is_near = _merge(torch.cat(keys), torch.cat(every))
-    shower_of, cell = key // geometry.num_cells, key % geometry.num_cells
-    position, layer_of = geometry.position(cell)[:, :2], geometry.layer_of(cell)
-    uv = frame.to_frame(position, layer_of, shower_of)
-    slot = torch.zeros_like(counts)
-    slot[shower, layer] = torch.arange(len(hits), device=hits.device)
-    colour = geometry.colour(cell)
-    log_inclusion = _log_inclusion(
-        torch.linalg.vector_norm(uv, dim=-1),
-        geometry.area(cell),
-        draws[slot[shower_of, layer_of]],
-        reach[slot[shower_of, layer_of]],
-    )
-    return Candidates(
-        shower=shower_of,
-        layer=layer_of,
-        cell=cell,
-        log_inclusion=torch.where(is_near, 0.0, log_inclusion),
-        uv=uv,
-        turn=(layer_of % 2) * geometry.num_colours + colour,
-        colour=colour,
-        segment=shower_of * geometry.num_layers + layer_of,
-        num_cells=geometry.num_cells,
-    )
+
+    def __init__(
+        self, geometry: Geometry, frame: ShowerFrame, counts: Tensor, noise: Noise, *, near: int
+    ) -> None:
+        self.geometry, self.frame = geometry, frame
+        shower, layer = counts.nonzero(as_tuple=True)
+        hits, axis = counts[shower, layer], frame.axis[shower, layer]
+        reach, self.near = _near_keys(geometry, shower, layer, hits, axis, near)
+        draws = FAR_PER_HIT * hits + FAR_EXTRA
+        self.far = _far_keys(geometry, shower, layer, axis, draws, reach, noise)
+        segment = shower * geometry.num_layers + layer
+        self._draws = torch.zeros(counts.numel(), device=axis.device)
+        self._draws[segment] = draws.float()
+        self._reach = torch.ones_like(self._draws)
+        self._reach[segment] = reach
+
+    def cells(self, key: Tensor) -> Cells:
+        """Cells with these keys ``[C]``."""
+        num_cells = self.geometry.num_cells
+        shower = torch.div(key, num_cells, rounding_mode="floor")
+        return Cells.of(self.geometry, shower, key - shower * num_cells)
+
+    def look(self, sure: Tensor, chance: Tensor) -> tuple[Tensor, Tensor]:
+        """Merge keys that are looked at surely and by chance.
+
+        Returns:
+            Distinct keys, rising, ``[C]``; whether each is among ``sure``, bool ``[C]``.
+        """
+        key = torch.unique(torch.cat([sure, chance]))
+        is_sure = torch.zeros(len(key), dtype=torch.bool, device=key.device)
+        is_sure[torch.searchsorted(key, sure)] = True
+        return key, is_sure
+
+    def uv(self, cells: Cells) -> Tensor:
+        """Position of cells about the axis in the shower's frame in mm, ``[C, 2]``."""
+        position = self.geometry.position(cells.cell)[:, :2]
+        return self.frame.to_frame(position, cells.layer, cells.shower)
+
+    def log_inclusion(self, cells: Cells, uv: Tensor, is_sure: Tensor) -> Tensor:
+        """Log probability of being looked at, ``[C]``, 0 where it is sure.
+
+        The density of draws is 0.8 reach / (2 pi r^3) per mm2.
+        """
+        radius = torch.linalg.vector_norm(uv, dim=-1).clamp_min(1.0)
+        weight = self._draws[cells.segment] * 0.8 * self._reach[cells.segment]
+        expected = weight * self.geometry.area(cells.cell) / (2.0 * torch.pi * radius**3)
+        log_inclusion = torch.log(-torch.expm1(-expected.clamp(1e-12, 50.0)))
+        return torch.where(is_sure, 0.0, log_inclusion)
 
 
 def _near_keys(
     geometry: Geometry, shower: Tensor, layer: Tensor, hits: Tensor, axis: Tensor, near: int
-) -> tuple[Tensor, list[Tensor]]:
+) -> tuple[Tensor, Tensor]:
     """Radius [Q] around which far cells start, and the keys of the near cells by tier of N."""
     radius = torch.zeros_like(axis[:, 0])
     keys = [torch.zeros(0, dtype=torch.int64, device=axis.device)]
@@ -179,7 +217,7 @@ def _near_keys(
         keys.append((shower[rows, None] * geometry.num_cells + cell)[known])
         area = geometry.area(cell.clamp_min(0).flatten()).reshape(cell.shape) * known
         radius[rows] = torch.sqrt(area.sum(dim=-1) / torch.pi)
-    return radius.clamp_min(1.0), keys
+    return radius.clamp_min(1.0), torch.cat(keys)
 
 
 def _far_keys(
@@ -200,54 +238,3 @@ def _far_keys(
     point = axis[row] + radius[:, None] * torch.stack([angle.cos(), angle.sin()], dim=-1)
     cell = geometry.cell_at(layer[row], point)
     return (shower[row] * geometry.num_cells + cell)[cell >= 0]
-
-
-def _log_inclusion(radius: Tensor, area: Tensor, draws: Tensor, reach: Tensor) -> Tensor:
-    """Log probability of a draw in the cell, from the density 0.8 reach / (2 pi r^3) per mm2."""
-    expected = draws * area * 0.8 * reach / (2.0 * torch.pi * radius.clamp_min(1.0) ** 3)
-    return torch.log(-torch.expm1(-expected.clamp(1e-12, 50.0)))
-
-
-def _merge(near: Tensor, every: Tensor) -> tuple[Tensor, Tensor]:
-    """Sorted distinct keys, and which of them are near ones."""
-    key = torch.unique(every)
-    is_near = torch.zeros(len(key), dtype=torch.bool, device=key.device)
-    is_near[torch.searchsorted(key, near)] = True
-    return key, is_near
-
-
-def edges_from_hits(
-    geometry: Geometry, candidates: Candidates, frame: ShowerFrame, hit: Tensor
-) -> Edges:
-    """Edges from hits to the candidates beside them, in their own and in both adjacent layers.
-
-    In an adjacent layer the counterpart is the cell at the same place about the axis.
-
-    Args:
-        geometry: the detector.
-        candidates: of the batch.
-        frame: the showers' frame.
-        hit: indices of candidates, ``[H]``.
-
-    Returns:
-        Edges from candidates to candidates.
-    """
-    shower, layer, cell = candidates.shower[hit], candidates.layer[hit], candidates.cell[hit]
-    targets = [geometry.neighbour_table(cell)]
-    for step in (1, -1):
-        beside = layer + step
-        inside = (beside >= 0) & (beside < geometry.num_layers)
-        beside = beside.clamp(0, geometry.num_layers - 1)
-        point = (
-            geometry.position(cell)[:, :2] + frame.axis[shower, beside] - frame.axis[shower, layer]
-        )
-        there = torch.where(inside, geometry.cell_at(beside, point), -1)
-        around = geometry.neighbour_table(there.clamp_min(0)).masked_fill((there < 0)[:, None], -1)
-        targets += [there[:, None], around]
-    target = torch.cat(targets, dim=1)
-    widths = torch.tensor([part.shape[1] for part in targets], device=cell.device)
-    kind = torch.repeat_interleave(widths)
-    source, column = (target >= 0).nonzero(as_tuple=True)
-    index = candidates.find(shower[source], target[source, column])
-    found = index >= 0
-    return Edges(hit[source[found]], index[found], kind[column[found]])

@@ -6,12 +6,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from pointcalo.geometry import Geometry
 from pointcalo.networks.budget import EPS, Budget, best
-from pointcalo.networks.candidates import KINDS, Candidates, Edges, edges_from_hits
+from pointcalo.networks.candidates import KINDS, Cells, Edges, Pool, edges_beside
+from pointcalo.networks.place import Place
 from pointcalo.networks.seen import Seen
 from pointcalo.nn.mixture import mixture_sample
-from pointcalo.showers import ShowerFrame
 from pointcalo.showers.noise import Noise
 
 OCCUPANCY_STREAM = 10
@@ -28,52 +27,92 @@ class Field(Protocol):
 
 def light_cells(
     field: Field,
-    geometry: Geometry,
-    frame: ShowerFrame,
-    candidates: Candidates,
+    place: Place,
+    pool: Pool,
     budget: Budget,
     context: Tensor,
-    place: Tensor,
     noise: Noise,
-) -> tuple[Tensor, Edges]:
+) -> tuple[Cells, Edges]:
     """Choose the lit cells.
 
     Returns:
-        Indices of the lit candidates, rising, ``[H]``; the edges from lit candidates to candidates.
+        The hits by rising key, and the edges between them.
 
     Raises:
-        ValueError: fewer candidates than hits in a layer.
+        ValueError: fewer cells near the axis than hits in a layer.
     """
-    seen = torch.zeros(len(candidates), KINDS, device=place.device)
-    score = torch.full((len(candidates),), -torch.inf, device=place.device)
-    edges, lit = [], []
+    near, far = pool.cells(pool.near), pool.cells(pool.far)
+    looked: list[tuple[Cells, Tensor]] = []
+    beside: list[tuple[Edges, Cells]] = []
+    lit: list[Cells] = []
     for turn in range(2 * budget.num_colours):
         colour = turn % budget.num_colours
-        rows = (candidates.turn == turn).nonzero()[:, 0]
-        rows = rows[budget.hits_left[candidates.segment[rows]] > 0]
-        layer = field.layer(context, budget.brief(colour, with_energy=False))
-        logit = field(layer[candidates.segment[rows]], place[rows], seen[rows])[:, 0]
-        logit = _given_candidate(logit, candidates.log_inclusion[rows])
-        shower, cell = candidates.shower[rows], candidates.cell[rows]
-        score[rows] = logit + noise.logistic(shower, cell, OCCUPANCY_STREAM)
-        if colour < budget.num_colours - 1:
-            rows = rows[score[rows] > 0]
-        chosen = rows[best(score[rows], candidates.segment[rows], budget.hits_left)]
-        budget.spend(candidates.segment[chosen])
-        score[chosen] = -torch.inf
-        if colour == budget.num_colours - 1:
-            chosen = torch.cat([chosen, _fill(score, candidates, budget, turn)])
-        new = edges_from_hits(geometry, candidates, frame, chosen)
-        seen = seen + new.count(len(candidates))
-        edges.append(new)
-        lit.append(chosen)
+        seen = [edges.where(cells.turn == turn) for edges, cells in beside]
+        key, is_sure = pool.look(
+            torch.cat([pool.near[near.turn == turn], *(edges.target for edges in seen)]),
+            pool.far[far.turn == turn],
+        )
+        cells = pool.cells(key)
+        known = budget.hits_left[cells.segment] > 0
+        key, cells, is_sure = key[known], cells[known], is_sure[known]
+        uv = pool.uv(cells)
+        counts = sum(edges.onto(key).count(len(key)) for edges in seen)
+        layer = field.layer(context, budget.brief(colour, with_energy=False))[cells.segment]
+        places = place(uv, pool.geometry.area(cells.cell))
+        counts = counts if seen else places.new_zeros(len(key), KINDS)
+        logit = field(layer, places, counts)[:, 0]
+        logit = _given_candidate(logit, pool.log_inclusion(cells, uv, is_sure))
+        score = logit + noise.logistic(cells.shower, cells.cell, OCCUPANCY_STREAM)
+        last = colour == budget.num_colours - 1
+        wanted = torch.ones_like(is_sure) if last else score > 0
+        chosen = best(score.masked_fill(~wanted, -torch.inf), cells.segment, budget.hits_left)
+        chosen &= wanted
+        budget.spend(cells.segment[chosen])
+        looked.append((cells[~chosen], score[~chosen]))
+        hits = cells[chosen]
+        if last and bool((short := _short(budget, turn)).any()):
+            hits = Cells.join([hits, _fill(looked, short, budget)])
+        lit.append(hits)
+        edges = edges_beside(pool.geometry, pool.frame, hits)
+        beside.append((edges, pool.cells(edges.target)))
     missing = int(budget.hits_left.sum())
     if missing:
         raise ValueError(
             f"profile: {missing} hits more than the layers have cells near the axis; expected a "
             "shower that fits the geometry (is the model trained, does its axis cross the cells?)"
         )
-    return torch.cat(lit).sort().values, Edges.cat(edges)
+    return _ordered(lit, [edges for edges, _ in beside], pool.geometry.num_cells)
+
+
+def _short(budget: Budget, turn: int) -> Tensor:
+    """Layers whose turns are over and which have hits left, bool ``[Q]``."""
+    return (budget.hits_left > 0) & (budget.parity == turn // budget.num_colours)
+
+
+def _fill(looked: list[tuple[Cells, Tensor]], short: Tensor, budget: Budget) -> Cells:
+    """The best of the cells that stayed dark, for layers in which the last turn had too few."""
+    cells = Cells.join([cells for cells, _ in looked])
+    score = torch.cat([score for _, score in looked])
+    rows = short[cells.segment].nonzero()[:, 0]
+    rows = rows[best(score[rows], cells.segment[rows], budget.hits_left)]
+    budget.spend(cells.segment[rows])
+    return cells[rows]
+
+
+def _ordered(lit: list[Cells], beside: list[Edges], num_cells: int) -> tuple[Cells, Edges]:
+    """Hits of all turns by rising key, with the edges between them."""
+    hits = Cells.join(lit)
+    first = torch.tensor([0, *(len(part) for part in lit)]).cumsum(0).tolist()
+    edges = Edges(
+        torch.cat([part.source + start for part, start in zip(beside, first, strict=False)]),
+        torch.cat([part.target for part in beside]),
+        torch.cat([part.kind for part in beside]),
+    )
+    key, order = (hits.shower * num_cells + hits.cell).sort()
+    number = torch.empty_like(order)
+    number[order] = torch.arange(len(order), device=order.device)
+    edges = edges.onto(key)
+    return hits[order], Edges(number[edges.source], edges.target, edges.kind)
 
 
 def _given_candidate(logit: Tensor, log_inclusion: Tensor) -> Tensor:
@@ -85,21 +124,10 @@ def _given_candidate(logit: Tensor, log_inclusion: Tensor) -> Tensor:
     return torch.where(log_inclusion < 0, far, logit)
 
 
-def _fill(score: Tensor, candidates: Candidates, budget: Budget, turn: int) -> Tensor:
-    """Candidates of earlier turns for layers in which the last turn had too few."""
-    parity = turn // budget.num_colours
-    short = (budget.hits_left > 0) & (budget.parity == parity)
-    rows = (short[candidates.segment] & (score > -torch.inf)).nonzero()[:, 0]
-    chosen = rows[best(score[rows], candidates.segment[rows], budget.hits_left)]
-    budget.spend(candidates.segment[chosen])
-    return chosen
-
-
 def draw_excess(
     field: Field,
-    candidates: Candidates,
-    hit: Tensor,
-    edges: Edges,
+    hits: Cells,
+    among: Edges,
     budget: Budget,
     context: Tensor,
     place: Tensor,
@@ -107,18 +135,16 @@ def draw_excess(
     proposals: int,
 ) -> Tensor:
     """Excess energies of the hits in MeV ``[H]``, which sum to the profile in every layer."""
-    among = edges.among(hit, len(candidates))
-    segment, turn_of_hit = candidates.segment[hit], candidates.turn[hit]
-    seen = Seen(among, len(hit))
-    relative = torch.zeros(len(hit), device=place.device)
+    segment = hits.segment
+    seen = Seen(among, len(hits))
+    relative = torch.zeros(len(hits), device=place.device)
     for turn in range(2 * budget.num_colours):
-        rows = (turn_of_hit == turn).nonzero()[:, 0]
+        rows = (hits.turn == turn).nonzero()[:, 0]
         here = segment[rows]
         layer = field.layer(context, budget.brief(turn % budget.num_colours, with_energy=True))
         parameters = field(layer[here], place[rows], seen.features()[rows])
         number = torch.arange(proposals, device=rows.device)
-        shower, cell = candidates.shower[hit[rows]], candidates.cell[hit[rows]]
-        counter = cell[:, None] * proposals + number
+        shower, counter = hits.shower[rows], hits.cell[rows, None] * proposals + number
         log_relative = mixture_sample(
             parameters[:, None],
             noise.uniform(shower[:, None], counter, ENERGY_STREAM),
@@ -127,7 +153,7 @@ def draw_excess(
         drawn = (log_relative.clamp_max(MAX_LOG_RELATIVE).exp() - EPS).clamp_min(0.0)
         relative[rows] = _nearest_sum(drawn, here, budget)
         budget.spend(here, relative[rows] * budget.threshold[here])
-        seen.learn(among.where(turn_of_hit[among.source] == turn), relative)
+        seen.learn(among.where(hits.turn[among.source] == turn), relative)
     return _rescale(relative * budget.threshold[segment], segment, budget)
 
 

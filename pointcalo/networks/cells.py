@@ -20,13 +20,7 @@ from torch.nn import functional
 
 from pointcalo.geometry import Geometry
 from pointcalo.networks.budget import BRIEF, EPS, Budget
-from pointcalo.networks.candidates import (
-    KINDS,
-    Candidates,
-    Edges,
-    build_candidates,
-    edges_from_hits,
-)
+from pointcalo.networks.candidates import KINDS, Cells, Edges, Pool, edges_beside
 from pointcalo.networks.cell_turns import draw_excess, light_cells
 from pointcalo.networks.context import LayerContext
 from pointcalo.networks.place import SIZE as PLACE
@@ -127,73 +121,69 @@ class CellGenerator(nn.Module):
         geometry = self.geometry
         frame = ShowerFrame(showers.incident, geometry.layer_z)
         profile = Profile.of(showers, geometry)
-        lit = (showers.index, showers.cell)
-        candidates = build_candidates(
-            geometry, frame, profile.counts, noise, near=self.near, lit=lit
-        )
-        hit = candidates.find(*lit)
-        edges = edges_from_hits(geometry, candidates, frame, hit)
         contexts = self._contexts(showers.incident, profile, latent)
-        sign = 1.0 if mirror is None else mirror[candidates.shower]
-        place = self.place(candidates.uv, geometry.area(candidates.cell), sign)
+        pool = Pool(geometry, frame, profile.counts, noise, near=self.near)
+        hits = Cells.of(geometry, showers.index, showers.cell)
+        edges = edges_beside(geometry, frame, hits)
+        budget = Budget(geometry, profile)
+        sign = torch.ones(len(showers), device=latent.device) if mirror is None else mirror
         threshold = geometry.layer_threshold[showers.layer]
         relative = (showers.energy - threshold) / threshold
-        budget = Budget(geometry, profile)
-        occupancy = self._occupancy_terms(candidates, hit, edges, budget, contexts[0], place)
-        energy = self._energy_terms(candidates, hit, edges, budget, contexts[1], place, relative)
+        place = self.place(pool.uv(hits), geometry.area(hits.cell), sign[hits.shower])
         time = mixture_log_prob(
-            self._time_parameters(place[hit], relative, contexts[1][candidates.segment[hit]]),
+            self._time_parameters(place, relative, contexts[1][hits.segment]),
             torch.asinh((self._delay(showers) - self.time_origin) / TIME_SCALE),
         )
-        zero = torch.zeros(len(showers), device=hit.device)
+        zero = torch.zeros(len(showers), device=latent.device)
+        energy = self._energy_terms(hits, edges, budget, contexts[1], place, relative)
         return {
-            "occupancy": zero.index_add(0, candidates.shower, occupancy),
+            "occupancy": self._occupancy(pool, hits, edges, budget, contexts[0], sign),
             "energy": zero.index_add(0, showers.index, energy),
             "time": zero.index_add(0, showers.index, time),
         }
 
-    def _occupancy_terms(
-        self,
-        candidates: Candidates,
-        hit: Tensor,
-        edges: Edges,
-        budget: Budget,
-        context: Tensor,
-        place: Tensor,
+    def _occupancy(
+        self, pool: Pool, hits: Cells, edges: Edges, budget: Budget, context: Tensor, sign: Tensor
     ) -> Tensor:
-        left, brief = budget.true_briefs(candidates.segment[hit], candidates.colour[hit])
+        """Composite log likelihood of which cells are lit, ``[S]``."""
+        hit_key = hits.shower * self.geometry.num_cells + hits.cell
+        beside = pool.cells(edges.target)
+        ahead = (beside.turn > hits.turn[edges.source]) & (budget.counts[beside.segment] > 0)
+        edges = edges.where(ahead)
+        key, is_sure = pool.look(
+            torch.cat([pool.near, edges.target]), torch.cat([pool.far, hit_key])
+        )
+        cells = pool.cells(key)
+        uv = pool.uv(cells)
+        left, brief = budget.true_briefs(hits.segment, hits.colour)
         layer = self.occupancy.layer(context[:, None], brief).flatten(0, 1)
-        row = candidates.segment * budget.num_colours + candidates.colour
-        earlier = edges.where(candidates.turn[edges.source] < candidates.turn[edges.target])
-        seen = earlier.count(len(candidates))
-        logit = self.occupancy(layer[row], place, seen)[:, 0] - candidates.log_inclusion
-        lit = torch.zeros_like(logit).index_fill(0, hit, 1.0)
+        row = cells.segment * budget.num_colours + cells.colour
+        place = self.place(uv, self.geometry.area(cells.cell), sign[cells.shower])
+        logit = self.occupancy(layer[row], place, edges.onto(key).count(len(key)))[:, 0]
+        logit = logit - pool.log_inclusion(cells, uv, is_sure)
+        lit = torch.zeros_like(logit).index_fill(0, torch.searchsorted(key, hit_key), 1.0)
         loss = functional.binary_cross_entropy_with_logits(logit, lit, reduction="none")
-        return -loss * (left.flatten()[row] > 0)
+        loss = loss * (left.flatten()[row] > 0)
+        return torch.zeros_like(sign).index_add(0, cells.shower, -loss)
 
     def _energy_terms(
         self,
-        candidates: Candidates,
-        hit: Tensor,
+        hits: Cells,
         edges: Edges,
         budget: Budget,
         context: Tensor,
         place: Tensor,
         relative: Tensor,
     ) -> Tensor:
-        segment, colour, turn = (
-            candidates.segment[hit],
-            candidates.colour[hit],
-            candidates.turn[hit],
-        )
-        excess = relative * budget.threshold[segment]
-        left, brief = budget.true_briefs(segment, colour, excess)
+        """Log likelihood of the energy of each hit, ``[H]``."""
+        excess = relative * budget.threshold[hits.segment]
+        left, brief = budget.true_briefs(hits.segment, hits.colour, excess)
         layer = self.energy.layer(context[:, None], brief).flatten(0, 1)
-        row = segment * budget.num_colours + colour
-        among = edges.among(hit, len(candidates))
-        seen = Seen(among, len(hit))
-        seen.learn(among.where(turn[among.source] < turn[among.target]), relative)
-        parameters = self.energy(layer[row], place[hit], seen.features())
+        row = hits.segment * budget.num_colours + hits.colour
+        among = edges.among(hits.shower * self.geometry.num_cells + hits.cell)
+        seen = Seen(among, len(hits))
+        seen.learn(among.where(hits.turn[among.source] < hits.turn[among.target]), relative)
+        parameters = self.energy(layer[row], place, seen.features())
         log_prob = mixture_log_prob(parameters, torch.log(relative + EPS))
         return log_prob * (left.flatten()[row] > 1)  # the last hit has what is left
 
@@ -218,29 +208,25 @@ class CellGenerator(nn.Module):
         """
         geometry = self.geometry
         frame = ShowerFrame(incident, geometry.layer_z)
-        candidates = build_candidates(geometry, frame, profile.counts, noise, near=self.near)
         contexts = self._contexts(incident, profile, latent)
-        place = self.place(candidates.uv, geometry.area(candidates.cell))
-        budget = Budget(geometry, profile)
-        hit, edges = light_cells(
-            self.occupancy, geometry, frame, candidates, budget, contexts[0], place, noise
+        pool = Pool(geometry, frame, profile.counts, noise, near=self.near)
+        hits, edges = light_cells(
+            self.occupancy, self.place, pool, Budget(geometry, profile), contexts[0], noise
         )
-        shower, layer, cell = candidates.shower[hit], candidates.layer[hit], candidates.cell[hit]
+        shower, layer, cell = hits.shower, hits.layer, hits.cell
+        place = self.place(pool.uv(hits), geometry.area(cell))
         excess = draw_excess(
             self.energy,
-            candidates,
-            hit,
+            hits,
             edges,
             Budget(geometry, profile),
             contexts[1],
-            place[hit],
+            place,
             noise,
             self.proposals,
         )
         relative = excess / geometry.layer_threshold[layer]
-        parameters = self._time_parameters(
-            place[hit], relative, contexts[1][candidates.segment[hit]]
-        )
+        parameters = self._time_parameters(place, relative, contexts[1][hits.segment])
         delay = mixture_sample(
             parameters,
             noise.uniform(shower, cell, TIME_STREAM),

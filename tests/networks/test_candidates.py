@@ -5,7 +5,7 @@ import torch
 from networks.showers import blobs
 
 from pointcalo.geometry import Geometry
-from pointcalo.networks.candidates import Candidates, build_candidates, edges_from_hits
+from pointcalo.networks.candidates import Cells, Pool, edges_beside
 from pointcalo.networks.profile import Profile
 from pointcalo.showers import ShowerFrame, Showers
 from pointcalo.showers.noise import Noise
@@ -18,32 +18,32 @@ def toy() -> Geometry:
     return Geometry.load("toy")
 
 
-def _candidates(geometry: Geometry, showers: Showers, seed: int, *, lit: bool) -> Candidates:
-    return build_candidates(
+def _pool(geometry: Geometry, showers: Showers, seed: int = 1) -> Pool:
+    return Pool(
         geometry,
         ShowerFrame(showers.incident, geometry.layer_z),
         Profile.of(showers, geometry).counts,
         Noise.for_showers(seed, torch.arange(len(showers))),
         near=NEAR,
-        lit=(showers.index, showers.cell) if lit else None,
     )
 
 
-def test_sorted_distinct_and_complete(toy: Geometry) -> None:
-    showers = blobs(toy, 20)
-    candidates = _candidates(toy, showers, 1, lit=True)
-    key = candidates.shower * toy.num_cells + candidates.cell
+def test_look_gives_distinct_rising_keys(toy: Geometry) -> None:
+    pool = _pool(toy, blobs(toy, 20))
+    key, is_sure = pool.look(pool.near, pool.far)
     assert bool((key.diff() > 0).all())
-    found = candidates.find(showers.index, showers.cell)
-    assert torch.equal(candidates.cell[found], showers.cell)
-    assert torch.equal(candidates.shower[found], showers.index)
-    assert int(candidates.find(torch.tensor([0]), torch.tensor([-1]))) == -1
+    assert set(key[is_sure].tolist()) == set(pool.near.tolist())
+    cells = pool.cells(key)
+    assert torch.equal(cells.shower * toy.num_cells + cells.cell, key)
+    assert torch.equal(cells.segment, cells.shower * toy.num_layers + toy.layer_of(cells.cell))
 
 
 def test_enough_for_the_profile_and_none_in_empty_layers(toy: Geometry) -> None:
     showers = blobs(toy, 20, hits=120)
-    candidates = _candidates(toy, showers, 1, lit=False)
-    have = torch.bincount(candidates.segment, minlength=20 * toy.num_layers)
+    pool = _pool(toy, showers)
+    have = torch.bincount(
+        pool.cells(pool.look(pool.near, pool.far)[0]).segment, minlength=20 * toy.num_layers
+    )
     counts = Profile.of(showers, toy).counts.flatten()
     assert bool((have >= counts).all())
     assert bool((have[counts == 0] == 0).all())
@@ -55,9 +55,11 @@ def test_far_cells_are_looked_at_with_the_stated_probability(toy: Geometry) -> N
     seen = torch.zeros(toy.num_cells)
     stated = torch.zeros(toy.num_cells)
     for seed in range(seeds):
-        candidates = _candidates(toy, showers, seed, lit=False)
-        seen[candidates.cell] += 1.0
-        stated[candidates.cell] = candidates.log_inclusion.exp()
+        pool = _pool(toy, showers, seed)
+        key, is_sure = pool.look(pool.near, pool.far)
+        cells = pool.cells(key)
+        seen[cells.cell] += 1.0
+        stated[cells.cell] = pool.log_inclusion(cells, pool.uv(cells), is_sure).exp()
     seen /= seeds
     near = stated == 1
     assert torch.equal(seen[near], torch.ones(int(near.sum())))
@@ -69,40 +71,53 @@ def test_far_cells_are_looked_at_with_the_stated_probability(toy: Geometry) -> N
 
 def test_edges_of_the_same_layer_are_the_neighbours(toy: Geometry) -> None:
     showers = blobs(toy, 5)
-    candidates = _candidates(toy, showers, 1, lit=True)
     frame = ShowerFrame(showers.incident, toy.layer_z)
-    hit = candidates.find(showers.index, showers.cell)
-    edges = edges_from_hits(toy, candidates, frame, hit)
+    hits = Cells.of(toy, showers.index, showers.cell)
+    edges = edges_beside(toy, frame, hits)
     same = edges.where(edges.kind == 0)
     got = set(zip(same.source.tolist(), same.target.tolist(), strict=True))
-    expected = set()
-    for source in hit.tolist():
-        for cell in toy.neighbour_table(candidates.cell[source : source + 1])[0].tolist():
-            target = int(
-                candidates.find(candidates.shower[source : source + 1], torch.tensor(cell))
-            )
-            if target >= 0:
-                expected.add((source, target))
+    expected = {
+        (number, shower * toy.num_cells + cell)
+        for number, (shower, row) in enumerate(
+            zip(hits.shower.tolist(), toy.neighbour_table(hits.cell).tolist(), strict=True)
+        )
+        for cell in row
+        if cell >= 0
+    }
     assert got == expected
 
 
 def test_edges_between_layers_follow_the_axis(toy: Geometry) -> None:
     showers = blobs(toy, 5)
-    candidates = _candidates(toy, showers, 1, lit=True)
-    frame = ShowerFrame(showers.incident, toy.layer_z)
-    hit = candidates.find(showers.index, showers.cell)
-    edges = edges_from_hits(toy, candidates, frame, hit)
+    pool = _pool(toy, showers)
+    hits = Cells.of(toy, showers.index, showers.cell)
+    edges = edges_beside(toy, pool.frame, hits)
     for kind, step in ((1, 1), (3, -1)):
         on = edges.where(edges.kind == kind)
         assert len(on.source) > 20
-        assert torch.equal(candidates.layer[on.target], candidates.layer[on.source] + step)
-        apart = candidates.uv[on.target] - candidates.uv[on.source]
+        beside = pool.cells(on.target)
+        assert torch.equal(beside.layer, hits.layer[on.source] + step)
+        apart = pool.uv(beside) - pool.uv(hits)[on.source]
         assert float(apart.norm(dim=1).max()) <= 12 / 3**0.5 + 1e-3  # inside the same hexagon
+
+
+def test_edges_among_hits_in_any_order(toy: Geometry) -> None:
+    showers = blobs(toy, 3)
+    frame = ShowerFrame(showers.incident, toy.layer_z)
+    hits = Cells.of(toy, showers.index, showers.cell)
+    key = hits.shower * toy.num_cells + hits.cell
+    among = edges_beside(toy, frame, hits).among(key)
+    assert len(among.source) > 50
+    order = torch.randperm(len(key), generator=torch.Generator().manual_seed(1))
+    turned = edges_beside(toy, frame, hits[order]).among(key[order])
+    pairs = set(zip(among.source.tolist(), among.target.tolist(), strict=True))
+    again = zip(order[turned.source].tolist(), order[turned.target].tolist(), strict=True)
+    assert pairs == set(again)
 
 
 def test_turns_part_neighbours(toy: Geometry) -> None:
     showers = blobs(toy, 5)
-    candidates = _candidates(toy, showers, 1, lit=True)
-    frame = ShowerFrame(showers.incident, toy.layer_z)
-    edges = edges_from_hits(toy, candidates, frame, torch.arange(len(candidates)))
-    assert bool((candidates.turn[edges.source] != candidates.turn[edges.target]).all())
+    pool = _pool(toy, showers)
+    hits = Cells.of(toy, showers.index, showers.cell)
+    edges = edges_beside(toy, pool.frame, hits)
+    assert bool((hits.turn[edges.source] != pool.cells(edges.target).turn).all())

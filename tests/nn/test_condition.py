@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from pointcalo.nn.condition import Condition
 from pointcalo.nn.standardise import Standardise
 from pointcalo.showers import Incident

@@ -1,6 +1,7 @@
 """Mixtures of logistics against numerical integrals and their own samples."""
 
 import torch
+
 from pointcalo.nn.mixture import (
     mixture_log_prob,
     mixture_log_prob_between,

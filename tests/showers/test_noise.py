@@ -1,6 +1,7 @@
 """Noise: the same numbers in every batch, and the distributions they claim."""
 
 import torch
+
 from pointcalo.showers.noise import Noise
 
 
