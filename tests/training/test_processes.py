@@ -1,15 +1,17 @@
 import csv
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
-import two_processes
+from training import two_processes
 
 from pointcalo.training.checkpoint import load_checkpoint
 
-SCRIPT = Path(two_processes.__file__)
+TESTS = Path(__file__).parents[1]
+SCRIPT = ("-m", "training.two_processes")
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +21,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     two_processes.train(runs["one"])
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     done = subprocess.run(
-        [*torchrun, "--nproc-per-node=2", str(SCRIPT), str(runs["two"]), str(runs["stopped"])],
+        [*torchrun, "--nproc-per-node=2", *SCRIPT, str(runs["two"]), str(runs["stopped"])],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])},
         capture_output=True,
         text=True,
     )

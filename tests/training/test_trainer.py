@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
-from training_toys import Numbers, Regression, numbers, train_stream, validation_stream
+from training.toys import Numbers, Regression, numbers, train_stream, validation_stream
 
 from pointcalo.models.base import Player
 from pointcalo.training import Outcome, Trainer

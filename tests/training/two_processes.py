@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from training_toys import InMemory, Numbers, Regression, numbers
+from training.toys import InMemory, Numbers, Regression, numbers
 
 from pointcalo.training import Trainer
 
