@@ -29,6 +29,9 @@ class VAE(Model):
         profile_learning_rate: of the profile model.
         warm_up: share of the training in which the KL term grows to its full weight.
         free_nats: nats a latent dimension may use without paying, mean over a batch.
+
+    Raises:
+        ValueError: a generator without a likelihood.
     """
 
     def __init__(
@@ -42,6 +45,11 @@ class VAE(Model):
         warm_up: float = 0.2,
         free_nats: float = 0.1,
     ) -> None:
+        if not isinstance(generator, CellGenerator):
+            raise ValueError(
+                f"model=vae needs a generator with a likelihood, got {type(generator).__name__}; "
+                "take network=cells"
+            )
         super().__init__()
         self.profile = profile
         self.generator = generator

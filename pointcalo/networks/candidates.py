@@ -205,9 +205,10 @@ def _near_keys(
     """Radius [Q] around which far cells start, and the keys of the near cells by tier of N."""
     radius = torch.zeros_like(axis[:, 0])
     keys = [torch.zeros(0, dtype=torch.int64, device=axis.device)]
-    most = int(hits.max()) if len(hits) else 0
-    limits = [0, 3, 12, near // 2, most]
-    sizes = [near // 3, 3 * near // 5, near, 4 * most]
+    limits, sizes = [0, 3, 12, near // 2], [near // 3, 3 * near // 5, near]
+    while len(hits) and limits[-1] < int(hits.max()):  # crowded: four cells a hit, by doubling
+        limits.append(2 * limits[-1])
+        sizes.append(4 * limits[-1])
     for low, high, size in zip(limits[:-1], limits[1:], sizes, strict=True):
         rows = ((hits > low) & (hits <= high)).nonzero()[:, 0]
         if len(rows) == 0:
