@@ -2,7 +2,7 @@
 
 from pointcalo.formats.native import NativeFile
 from pointcalo.formats.opening import open_showers
-from pointcalo.formats.stream import ShowerStream
+from pointcalo.formats.stream import ShowerStream, split_numbers
 from pointcalo.formats.writing import NativeWriter, write
 
-__all__ = ["NativeFile", "NativeWriter", "ShowerStream", "open_showers", "write"]
+__all__ = ["NativeFile", "NativeWriter", "ShowerStream", "open_showers", "split_numbers", "write"]

@@ -69,8 +69,6 @@ class ShowerStream:
         world: int = 1,
         buffer_points: int = BUFFER_POINTS,
     ) -> None:
-        if split not in SPLITS:
-            raise ValueError(f"split: got {split!r}, expected one of {', '.join(SPLITS)}")
         if batch < 1 or not 0 <= rank < world:
             raise ValueError(f"stream: got batch {batch}, rank {rank} of {world} processes")
         self.sources: list[NativeFile | _InMemory] = _open(source)
@@ -203,14 +201,24 @@ class _Block:
         return len(self.numbers)
 
 
-def _blocks(source: NativeFile | _InMemory, split: str) -> list[_Block]:
+def split_numbers(number: int, split: str) -> Tensor:
+    """Numbers of those among the first ``number`` showers that belong to a split, [K] int64.
+
+    Raises:
+        ValueError: unknown split.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"split: got {split!r}, expected one of {', '.join(SPLITS)}")
     first, last = SPLITS[split]
-    numbers = torch.arange(len(source))
-    block = torch.div(source.offset[:-1], BLOCK_POINTS, rounding_mode="floor")
-    digit = numbers % 10
-    chosen = (digit >= first) & (digit < last)
-    cuts = (block[chosen].diff() > 0).nonzero()[:, 0] + 1
-    parts = torch.tensor_split(numbers[chosen], cuts)
+    numbers = torch.arange(number)
+    return numbers[(numbers % 10 >= first) & (numbers % 10 < last)]
+
+
+def _blocks(source: NativeFile | _InMemory, split: str) -> list[_Block]:
+    numbers = split_numbers(len(source), split)
+    block = torch.div(source.offset[numbers], BLOCK_POINTS, rounding_mode="floor")
+    cuts = (block.diff() > 0).nonzero()[:, 0] + 1
+    parts = torch.tensor_split(numbers, cuts)
     return [_Block(source, part) for part in parts if len(part)]
 
 

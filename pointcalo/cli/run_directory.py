@@ -1,0 +1,72 @@
+"""A run directory: what a training leaves for sampling, validation and resuming."""
+
+import platform
+from pathlib import Path
+
+import h5py
+import hydra
+import numpy as np
+import torch
+import torch_geometric
+import yaml
+from omegaconf import DictConfig, OmegaConf
+
+import pointcalo
+from pointcalo.geometry import Geometry
+from pointcalo.models.base import Model
+from pointcalo.training.checkpoint import load_weights, load_weights_into
+
+CONFIG, GEOMETRY, VERSIONS = "config.yaml", "geometry.yaml", "versions.yaml"
+BEST = Path("checkpoints", "best.pt")
+
+
+def describe_run(directory: Path, config: DictConfig, geometry: Geometry) -> None:
+    """Write the resolved configuration, the geometry and the versions into a run directory."""
+    directory.mkdir(parents=True, exist_ok=True)
+    OmegaConf.save(config, directory / CONFIG, resolve=True)
+    geometry.save(directory / GEOMETRY)
+    versions = {
+        "pointcalo": pointcalo.__version__,
+        "python": platform.python_version(),
+        **{m.__name__: str(m.__version__) for m in (torch, torch_geometric, np, h5py)},
+        "geometry_hash": geometry.hash,
+    }
+    (directory / VERSIONS).write_text(yaml.safe_dump(versions), encoding="utf-8")
+
+
+def run_config(directory: str | Path) -> DictConfig:
+    """The configuration of a run.
+
+    Raises:
+        FileNotFoundError: the directory is not that of a run.
+    """
+    path = Path(directory, CONFIG)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{directory}: no {CONFIG} in it; expected the directory of a run, "
+            "as `pointcalo train` prints it"
+        )
+    return OmegaConf.load(path)
+
+
+def build_model(config: DictConfig, geometry: Geometry) -> Model:
+    """The untrained model of a configuration."""
+    return hydra.utils.instantiate(
+        config.model,
+        profile=hydra.utils.instantiate(config.profile, geometry),
+        generator=hydra.utils.instantiate(config.network, geometry),
+    )
+
+
+def trained_model(directory: str | Path, device: str) -> tuple[Model, Geometry]:
+    """The model of a run with its best weights, and its geometry, on a device.
+
+    Raises:
+        FileNotFoundError: not a run, or one without a checkpoint.
+        ValueError: the weights do not fit the configuration.
+    """
+    config = run_config(directory)
+    geometry = Geometry.load(str(Path(directory, GEOMETRY))).to(device)
+    model = build_model(config, geometry).to(device)
+    load_weights_into(model, load_weights(Path(directory, BEST)))
+    return model.eval(), geometry

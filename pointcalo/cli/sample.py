@@ -1,0 +1,69 @@
+"""`pointcalo sample`: showers from a trained generator."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from time import perf_counter
+
+import torch
+from omegaconf import DictConfig
+from tqdm import tqdm
+
+from pointcalo.cli.run_directory import run_config, trained_model
+from pointcalo.formats import open_showers, split_numbers, write
+from pointcalo.geometry import Geometry
+from pointcalo.sampling import Sampler
+from pointcalo.showers import Incident, Showers
+from pointcalo.simulation import ParticleGun
+
+ANGLE = ("direction", "eta", "theta_deg")  # of which one is given
+GUN = ("particle", "energy_GeV", *ANGLE, "phi_deg", "position")
+
+
+def run(config: DictConfig) -> None:
+    """Sample showers into a file; see `configs/sample.yaml` for the keys."""
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    model, geometry = trained_model(config.run, config.device)
+    incident = _incident(config, geometry).to(config.device)
+    sampler = Sampler(model, geometry, max_points=config.max_points, max_showers=config.max_showers)
+    start = perf_counter()
+    with tqdm(total=len(incident), unit="shower", desc="sample", disable=None) as bar:
+        number = write(
+            config.output,
+            _counted(sampler.sample(incident, config.seed), bar),
+            geometry_name=geometry.name,
+            geometry_hash=geometry.hash,
+            source=_source(config),
+            attributes={"seed": config.seed},
+        )
+    milliseconds = 1e3 * (perf_counter() - start) / number
+    print(
+        f"{number} showers in {config.output}, {milliseconds:.2f} ms each "
+        f"({torch.get_num_threads()} threads, writing included)"
+    )
+
+
+def _incident(config: DictConfig, geometry: Geometry) -> Incident:
+    if config.like is None:
+        given = {key: config[key] for key in GUN if config[key] is not None}
+        trained = run_config(config.run).simulation
+        drop = ANGLE if set(given) & set(ANGLE) else ()
+        options = {key: trained[key] for key in GUN if key not in drop} | given
+        return ParticleGun.at(geometry, **options).draw(config.showers, config.seed)
+    file = open_showers(config.like)
+    file.check_geometry(geometry)
+    return file.incident()[split_numbers(len(file), config.split)]
+
+
+def _counted(batches: Iterator[Showers], bar: tqdm) -> Iterator[Showers]:
+    for batch in batches:
+        yield batch.to("cpu")
+        bar.update(len(batch))
+
+
+def _source(config: DictConfig) -> str:
+    trained = run_config(config.run)
+    model = trained.model["_target_"].rpartition(".")[2]
+    generator = trained.network["_target_"].rpartition(".")[2]
+    shown = trained.data or "parametric showers"
+    return f"pointcalo {model} with {generator}, run {Path(config.run).name}, trained on {shown}"

@@ -1,0 +1,113 @@
+"""`pointcalo train`: a generator for a detector, from a file or from parametric showers."""
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from pointcalo.cli import simulate
+from pointcalo.cli.errors import INTERRUPTED, OUR_FAULT
+from pointcalo.cli.run_directory import build_model, describe_run, run_config
+from pointcalo.formats import ShowerStream
+from pointcalo.geometry import Geometry
+from pointcalo.resources import folder
+from pointcalo.training import Trainer
+
+SIMULATED = "showers.h5"  # parametric showers of a run, in its directory
+
+
+def run(config: DictConfig) -> int:
+    """Train a generator; see `configs/train.yaml` for the keys.
+
+    Returns:
+        0, or 130 when interrupted (a checkpoint is kept), or 3 when the losses diverged.
+    """
+    resume = config.resume is not None
+    directory = Path(config.resume) if resume else _new_directory(config)
+    if resume:
+        config = run_config(directory)
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    trainer = Trainer(directory, seed=config.seed, **config.trainer)
+    geometry = Geometry.load(directory / "geometry.yaml" if resume else config.geometry)
+    if not resume:
+        config = _prepared(config, directory, geometry, trainer)
+    streams = [
+        ShowerStream(
+            config.data,
+            batch=config.batch,
+            split=split,
+            geometry=geometry,
+            shuffle=split == "train",
+            seed=config.seed,
+            rank=trainer.rank,
+            world=trainer.world,
+        )
+        for split in ("train", "validation")
+    ]
+    torch.manual_seed(config.seed)
+    model = build_model(config, geometry.to(trainer.processes.device))
+    if trainer.rank == 0:
+        if not resume:
+            describe_run(directory, config, geometry)
+        train, validation = (stream.num_showers for stream in streams)
+        print(f"{directory}: {train} training and {validation} validation showers", flush=True)
+    outcome = trainer.fit(model, *streams, resume=resume)
+    if outcome.reason == "interrupted":
+        print(f"go on with: pointcalo train geometry={config.geometry} resume={directory}")
+        return INTERRUPTED
+    if outcome.reason == "diverged":
+        return OUR_FAULT
+    if trainer.rank == 0:
+        print(f"next: pointcalo sample run={directory} like={config.data} output=generated.h5")
+    return 0
+
+
+def _new_directory(config: DictConfig) -> Path:
+    """``output``, or ``runs/GEOMETRY-MODEL-TIME``.
+
+    Raises:
+        ValueError: several processes without a common name, or a directory that holds a run.
+    """
+    if config.output is not None:
+        directory = Path(config.output)
+        if (directory / "config.yaml").exists():
+            raise ValueError(f"{directory}: holds a run already; give another output= or resume=")
+        return directory
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ValueError("several processes need a common run directory: give output=runs/NAME")
+    model = config.model["_target_"].rpartition(".")[2].lower()
+    name = f"{Path(config.geometry).stem}-{model}-{datetime.now():%Y%m%d-%H%M%S}"
+    while Path("runs", name).exists():  # jobs of a sweep that began in the same second
+        name += "x"
+    return Path("runs", name)
+
+
+def _prepared(
+    config: DictConfig, directory: Path, geometry: Geometry, trainer: Trainer
+) -> DictConfig:
+    """The configuration with the file of showers in it; makes parametric ones where none is given.
+
+    Raises:
+        ValueError, OSError: the simulation cannot be run, or the directory not be written.
+    """
+    config = config.copy()
+    if config.data is None:
+        config.data = str(directory / SIMULATED)
+        if trainer.rank == 0:
+            directory.mkdir(parents=True, exist_ok=True)
+            print("no data=FILE: training on parametric showers, a stand-in for Geant4", flush=True)
+            settings = {
+                "geometry": config.geometry,
+                "output": config.data,
+                "seed": config.seed,
+                "threads": config.threads,
+            }
+            defaults = OmegaConf.load(folder("configs") / "simulate.yaml")
+            simulate.run(OmegaConf.merge(defaults, config.simulation, settings))
+        trainer.processes.wait()
+    with open_dict(config):
+        config.data = str(Path(config.data).absolute())
+    return config
