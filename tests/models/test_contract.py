@@ -1,0 +1,129 @@
+"""What every model must do, whatever its objective: a new one is a line in MODELS."""
+
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from networks.showers import blobs
+
+from pointcalo.formats.stream import ShowerStream
+from pointcalo.geometry import Geometry
+from pointcalo.models import Model
+from pointcalo.models.vae import VAE
+from pointcalo.models.wgan import WGAN
+from pointcalo.networks.cells import CellGenerator
+from pointcalo.networks.profile import Profile, ProfileModel
+from pointcalo.networks.set_generator import SetGenerator
+from pointcalo.showers import Showers
+from pointcalo.showers.noise import Noise
+from pointcalo.training import Trainer
+from pointcalo.training.checkpoint import load_weights
+
+MODELS: dict[str, Callable[[Geometry], Model]] = {
+    "vae": lambda g: VAE(ProfileModel(g, width=16), CellGenerator(g, latent=3, width=16)),
+    "wgan": lambda g: WGAN(ProfileModel(g, width=16), SetGenerator(g, latent=3, width=16)),
+}
+
+
+class Interrupting:
+    """A stream in whose second epoch, at the second batch, the user presses Ctrl-C."""
+
+    def __init__(self, stream: ShowerStream) -> None:
+        self.stream = stream
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[Showers]:
+        for position, showers in enumerate(self.stream.epoch(number, start)):
+            if (number, position) == (1, 1):
+                signal.raise_signal(signal.SIGINT)
+            yield showers
+
+    def __len__(self) -> int:
+        return len(self.stream)
+
+
+@pytest.fixture(scope="module")
+def geometry() -> Geometry:
+    return Geometry.load("toy")
+
+
+@pytest.fixture(scope="module")
+def streams(geometry: Geometry) -> tuple[ShowerStream, ShowerStream]:
+    showers = blobs(geometry, 120)
+    train = ShowerStream(showers, batch=16, geometry=geometry)
+    held_out = ShowerStream(showers, batch=16, geometry=geometry, split="validation", shuffle=False)
+    return train, held_out
+
+
+@pytest.fixture(params=sorted(MODELS))
+def make(request: pytest.FixtureRequest, geometry: Geometry) -> Callable[[], Model]:
+    def model() -> Model:
+        torch.manual_seed(1)
+        return MODELS[request.param](geometry)
+
+    return model
+
+
+def test_losses_are_finite_scalars_with_a_gradient(
+    make: Callable[[], Model], streams: tuple[ShowerStream, ShowerStream]
+) -> None:
+    model = make()
+    model.prepare(streams[0])
+    showers = next(streams[0].epoch(1))
+    for name, player in model.players().items():
+        terms = model.losses(name, showers)
+        assert all(term.shape == () and bool(term.isfinite()) for term in terms.values())
+        gradients = torch.autograd.grad(
+            sum(terms.values()), player.parameters, allow_unused=True, materialize_grads=True
+        )
+        assert all(bool(gradient.isfinite().all()) for gradient in gradients)
+        moved = sum(bool((gradient != 0).any()) for gradient in gradients)
+        assert moved > 0.8 * len(gradients), name  # an output bias of a critic has none
+
+
+def test_players_hold_every_parameter_once(make: Callable[[], Model]) -> None:
+    model = make()
+    held = [id(p) for player in model.players().values() for p in player.parameters]
+    assert len(held) == len(set(held))
+    assert set(held) == {id(parameter) for parameter in model.parameters()}
+
+
+def test_losses_work_without_gradients(
+    make: Callable[[], Model], streams: tuple[ShowerStream, ShowerStream]
+) -> None:
+    model = make()
+    model.prepare(streams[0])
+    model.eval().requires_grad_(False)
+    with torch.no_grad():
+        for name in model.players():
+            for term in model.losses(name, next(streams[1].epoch(0))).values():
+                assert bool(term.isfinite())
+
+
+def test_trains_resumes_exactly_and_samples(
+    make: Callable[[], Model],
+    streams: tuple[ShowerStream, ShowerStream],
+    geometry: Geometry,
+    tmp_path: Path,
+) -> None:
+    """A run in two parts equals one without a break, and what it leaves samples its profile."""
+    train, held_out = streams
+    for name, stream in {"whole": train, "parts": Interrupting(train)}.items():
+        trainer = Trainer(tmp_path / name, steps=9, validate_every=3, accelerator="cpu")
+        outcome = trainer.fit(make(), stream, held_out)
+    assert (outcome.reason, outcome.step) == ("interrupted", len(train) + 2)
+    trainer.fit(make(), train, held_out, resume=True)
+    whole, parts = (
+        load_weights(tmp_path / d / "checkpoints" / "best.pt") for d in ("whole", "parts")
+    )
+    assert all(torch.equal(whole[key], parts[key]) for key in whole)
+    model = make()
+    model.load_state_dict(whole)
+    showers = next(streams[1].epoch(0))
+    noise = Noise.for_showers(1, torch.arange(len(showers)))
+    profile = Profile.of(showers, geometry)
+    made = model.generator(noise.latent(3), showers.incident, profile, noise)
+    counts, energy = made.layer_sums(geometry.num_layers)
+    assert torch.equal(counts, profile.counts)
+    torch.testing.assert_close(energy, profile.energy, rtol=1e-5, atol=1e-5)
