@@ -6,7 +6,6 @@ The format is documented key by key in docs/geometries.md.
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from importlib.metadata import entry_points
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,15 @@ import yaml
 
 from pointcalo.geometry.geometry import Geometry
 from pointcalo.geometry.layer import DetectorLayer
+from pointcalo.geometry.names import (
+    geometry_entry_points,
+    geometry_files,
+    geometry_names,
+    is_built_in,
+)
 from pointcalo.geometry.segmentation import number, plain, whole
 from pointcalo.geometry.segmentation_files import SegmentationReader, TableWriter, check_keys
-from pointcalo.resources import folder
 
-ENTRY_POINTS = "pointcalo.geometries"
-FOLDERS_VARIABLE = "POINTCALO_GEOMETRIES"
 FILE_KEYS = ("name", "summary", "face_mm", "mirror", "layers")
 LAYER_KEYS = (
     "repeat",
@@ -33,12 +35,6 @@ LAYER_KEYS = (
 )
 
 
-def geometry_names() -> list[str]:
-    """Names that `Geometry.load` knows, sorted."""
-    names = {path.stem for place in _folders() for path in place.glob("*.yaml")}
-    return sorted(names | {point.name for point in entry_points(group=ENTRY_POINTS)})
-
-
 def load_geometry(name_or_path: str | Path) -> Geometry:
     """The geometry of a file or a name.
 
@@ -49,21 +45,17 @@ def load_geometry(name_or_path: str | Path) -> Geometry:
     Raises:
         ValueError: unknown name, or a mistake in the file.
     """
-    text = str(name_or_path)
-    if Path(text).is_file():
-        return read_geometry(Path(text))
-    *own, built_in = _folders()
-    for place in own:
-        if (place / f"{text}.yaml").is_file():
-            return read_geometry(place / f"{text}.yaml")
-    for point in entry_points(group=ENTRY_POINTS):
-        if point.name == text:
-            found = point.load()
-            return found() if callable(found) else read_geometry(Path(found))
-    if (built_in / f"{text}.yaml").is_file():
-        return read_geometry(built_in / f"{text}.yaml")
-    known = ", ".join(geometry_names())
-    raise ValueError(f"no geometry {text!r}: neither a file nor one of {known}")
+    name = str(name_or_path)
+    if Path(name).is_file():
+        return read_geometry(Path(name))
+    path, point = geometry_files().get(name), geometry_entry_points().get(name)
+    if point is not None and (path is None or is_built_in(path)):
+        found = point.load()
+        return found() if callable(found) else read_geometry(Path(found))
+    if path is None:
+        known = ", ".join(geometry_names())
+        raise ValueError(f"no geometry {name!r}: neither a file nor one of {known}")
+    return read_geometry(path)
 
 
 def read_geometry(path: Path) -> Geometry:
@@ -124,12 +116,6 @@ def save_geometry(geometry: Geometry, path: Path) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def _folders() -> list[Path]:
-    """Folders of geometry files; the last is that of the built-in ones."""
-    own = [Path(p) for p in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if p]
-    return [*own, Path("geometries"), folder("geometries")]
 
 
 def _repeated(block: Any, first: int) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,179 @@
+"""`pointcalo geometry`: list, show, check and plot detectors."""
+
+from collections.abc import Callable
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pointcalo.cli.errors import DONE
+
+if TYPE_CHECKING:
+    from pointcalo.geometry import DetectorLayer, Geometry
+
+USAGE = """\
+usage: pointcalo geometry list
+       pointcalo geometry show NAME|FILE
+       pointcalo geometry check NAME|FILE
+       pointcalo geometry plot NAME|FILE [output=FILE.png|.pdf|.svg] [layer=NUMBER]
+
+NAME is a file of that path, or looked for in the folders of $POINTCALO_GEOMETRIES, in ./geometries,
+among the entry points pointcalo.geometries and among the built-in geometries."""
+
+# Cells that `check` looks up at most.
+MOST_CHECKED = 1_000_000
+
+
+def run(arguments: list[str]) -> int:
+    """Run one of the sub-commands.
+
+    Args:
+        arguments: the sub-command and its own arguments.
+
+    Returns:
+        0.
+
+    Raises:
+        ValueError: an unknown sub-command or argument, an unknown geometry, a mistake in a file.
+    """
+    if not arguments or arguments[0] in ("--help", "-h"):
+        print(USAGE)
+        return DONE
+    action, *rest = arguments
+    if action == "list":
+        _expect(rest, 0, action)
+        list_geometries()
+        return DONE
+    actions: dict[str, Callable[[str, dict[str, str]], None]] = {
+        "show": show,
+        "check": check,
+        "plot": plot,
+    }
+    if action not in actions:
+        raise ValueError(f"unknown sub-command {action!r}; expected list, show, check or plot")
+    names = [argument for argument in rest if "=" not in argument]
+    _expect(names, 1, action)
+    options = dict(argument.split("=", 1) for argument in rest if "=" in argument)
+    unknown = set(options) - ({"output", "layer"} if action == "plot" else set())
+    if unknown:
+        raise ValueError(f"geometry {action} has no option {', '.join(sorted(unknown))}")
+    actions[action](names[0], options)
+    return DONE
+
+
+def list_geometries() -> None:
+    """Print name, summary and, where it is not built in, the file of every geometry."""
+    from pointcalo.geometry.names import geometry_entry_points, geometry_files, is_built_in
+
+    files = geometry_files()
+    for name in sorted(set(files) | set(geometry_entry_points())):
+        path = files.get(name)
+        place = "" if path is not None and is_built_in(path) else f"  [{path or 'entry point'}]"
+        print(f"{name:<12}{_summary(path)}{place}")
+
+
+def show(name: str, options: dict[str, str]) -> None:
+    """Print the layers of a geometry, equal neighbours in one line."""
+    geometry = _load(name)
+    print(f"{geometry.name}: {geometry.summary}")
+    print(f"{geometry.num_layers} layers, {geometry.num_cells} cells, hash {geometry.hash}\n")
+    start = geometry.layer_start.tolist()
+    print(f"{'layers':>9} {'z mm':>9} {'cells':>8} {'X0':>6} {'lambda':>7} {'MeV >=':>7}  active")
+    rows = [
+        (number, layer, start[number + 1] - start[number])
+        for number, layer in enumerate(geometry.layers)
+    ]
+    for _, group in groupby(rows, lambda row: (_row(row[1], row[2]), row[1].segmentation)):
+        _print_rows(list(group))
+    front = [layer for layer in geometry.layers if layer.z >= 0.0] or list(geometry.layers)
+    depth = sum(layer.radiation_lengths for layer in front)
+    nuclear = sum(layer.interaction_lengths for layer in front)
+    print(f"\ntogether {depth:.1f} radiation lengths, {nuclear:.2f} nuclear interaction lengths")
+
+
+def check(name: str, options: dict[str, str]) -> None:
+    """Say that a geometry is right, or what is wrong in one line.
+
+    Raises:
+        ValueError: a layer without cells, or a cell that the lookup of its centre does not find.
+    """
+    import torch
+
+    geometry = _load(name)
+    counts = geometry.layer_start.diff()
+    if int(counts.min()) == 0:
+        raise ValueError(f"{name}: layer {int(counts.argmin())} has no cells; look at its outline")
+    step = max(1, geometry.num_cells // MOST_CHECKED)
+    cell = torch.arange(0, geometry.num_cells, step)
+    found = geometry.cell_at(geometry.layer_of(cell), geometry.position(cell)[:, :2])
+    if not torch.equal(found, cell):
+        wrong = int(cell[(found != cell).nonzero()[0, 0]])
+        layer = int(geometry.layer_of(torch.tensor([wrong])))
+        raise ValueError(f"{name}: the centre of cell {wrong} lies in another cell, layer {layer}")
+    print(f"{name}: fine, {geometry.num_layers} layers, {geometry.num_cells} cells")
+
+
+def plot(name: str, options: dict[str, str]) -> None:
+    """Draw a geometry into a file.
+
+    Raises:
+        ValueError: no such layer, or a suffix that cannot be written.
+    """
+    from pointcalo.cli.geometry_plot import plot_geometry
+
+    geometry = _load(name)
+    layer = options.get("layer", str(geometry.num_layers // 2))
+    if not layer.isdigit() or int(layer) >= geometry.num_layers:
+        raise ValueError(
+            f"layer={layer}; {geometry.name} has layers 0 to {geometry.num_layers - 1}"
+        )
+    output = Path(options.get("output", f"{geometry.name}.png"))
+    plot_geometry(geometry, int(layer), output)
+    print(output)
+
+
+def _load(name: str) -> "Geometry":
+    from pointcalo.geometry import Geometry
+
+    return Geometry.load(name)
+
+
+def _expect(names: list[str], count: int, action: str) -> None:
+    if len(names) != count:
+        expected = "no arguments" if count == 0 else "one name or file"
+        raise ValueError(f"geometry {action} got {' '.join(names) or 'none'}; expected {expected}")
+
+
+def _summary(path: Path | None) -> str:
+    """The line `summary:` of a file, without reading its layers."""
+    if path is None:
+        return ""
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        found = (line for line in lines if line.startswith("summary:"))
+        return next(found, "summary:").removeprefix("summary:").strip()
+
+
+def _row(layer: "DetectorLayer", cells: int) -> str:
+    gaps = f"{layer.gaps} x " if layer.gaps > 1 else ""
+    material, thickness = layer.active
+    return (
+        f"{cells:>8} {layer.radiation_lengths:>6.2f} {layer.interaction_lengths:>7.3f}"
+        f" {layer.threshold:>7.3g}  {gaps}{material} {thickness:g} mm"
+    )
+
+
+def _print_rows(rows: list[tuple[int, "DetectorLayer", int]]) -> None:
+    first, layer, cells = rows[0]
+    numbers = f"{first}" if len(rows) == 1 else f"{first}-{rows[-1][0]}"
+    print(f"{numbers:>9} {layer.z:>9.2f} {_row(layer, cells)}, {_cells(layer)}")
+
+
+def _cells(layer: "DetectorLayer") -> str:
+    from pointcalo.geometry.composite import parts_of
+
+    kinds = []
+    for part in parts_of(layer.segmentation):
+        pitch = getattr(part, "pitch_mm", None)
+        size = pitch if isinstance(pitch, tuple) else (pitch,)
+        text = " x ".join(f"{value:g}" for value in dict.fromkeys(size)) if pitch else ""
+        kinds.append(f"{part.kind} {text} mm" if text else part.kind)
+    return " + ".join(kinds)

@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import pytest
+
+from pointcalo.cli.main import main
+
+
+def test_list_names_every_geometry(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["geometry", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == sorted(line.split()[0] for line in lines)
+    assert any(line.startswith("toy") and "for tests" in line for line in lines)
+
+
+def test_list_imports_no_torch() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys; from pointcalo.cli.geometry import run; run(['list']); "
+    code += "sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_show_says_layers_cells_and_hash(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["geometry", "show", "hgcal"]) == 0
+    text = capsys.readouterr().out
+    assert "26 layers, 175214 cells, hash " in text
+    assert "1-25" in text and "hexagonal 11.6 mm" in text and "23.0 radiation lengths" in text
+
+
+def test_check_finds_nothing_or_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["geometry", "check", "calogan"]) == 0
+    assert "fine, 3 layers, 504 cells" in capsys.readouterr().out
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("name: wrong\nlayers:\n  - {active: [Si, 0.5]}\n")
+    assert main(["geometry", "check", str(wrong)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "layer 0: missing key 'segmentation'" in error
+    segmentation = "{type: hexagonal, pitch_mm: 10, radius_mm: 8, inner_radius_mm: 5}"
+    wrong.write_text(
+        f"name: wrong\nlayers:\n  - active: [Si, 0.5]\n    segmentation: {segmentation}\n"
+    )
+    assert main(["geometry", "check", str(wrong)]) == 2
+    assert "layer 0 has no cells" in capsys.readouterr().err
+
+
+def test_check_finds_parts_that_overlap(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    part = "{type: cartesian, pitch_mm: 5, nx: 4, ny: 4}"
+    path = tmp_path / "overlap.yaml"
+    path.write_text(
+        f"name: overlap\nlayers:\n  - active: [Si, 0.5]\n    segmentation: [{part}, {part}]\n"
+    )
+    assert main(["geometry", "check", str(path)]) == 2
+    assert "the centre of cell 16 lies in another cell, layer 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["toy", "calogan"])
+def test_plot_writes_a_figure(name: str, tmp_path: Path) -> None:
+    output = tmp_path / f"{name}.png"
+    assert main(["geometry", "plot", name, f"output={output}", "layer=1"]) == 0
+    assert output.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["draw"], "unknown sub-command 'draw'"),
+        (["show"], "geometry show got none; expected one name or file"),
+        (["list", "toy"], "expected no arguments"),
+        (["show", "toy", "output=a.png"], "geometry show has no option output"),
+        (["plot", "toy", "layer=8"], "toy has layers 0 to 7"),
+        (["plot", "toy", "output=toy.xyz"], "expected a name that ends in"),
+        (["check", "nothing"], "no geometry 'nothing'"),
+    ],
+)
+def test_mistakes_end_with_2_and_one_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["geometry", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1

@@ -1,0 +1,73 @@
+import pytest
+
+from pointcalo.geometry import Cartesian, DetectorLayer, Geometry
+from pointcalo.geometry.materials import MATERIALS, material
+
+
+@pytest.mark.parametrize(
+    ("name", "radiation_mm", "moliere_mm", "critical_MeV"),
+    [
+        ("W", 3.504, 9.327, 7.97),
+        ("Pb", 5.612, 16.02, 7.43),
+        ("Cu", 14.36, 15.68, 19.42),
+        ("Si", 93.70, 49.44, 40.19),
+        ("Fe", 17.57, 17.19, 21.68),
+        ("Al", 88.97, 44.19, 42.70),
+        ("LAr", 140.0, 90.43, 32.84),
+    ],
+)
+def test_elements_agree_with_the_tables_of_the_pdg(
+    name: str, radiation_mm: float, moliere_mm: float, critical_MeV: float
+) -> None:
+    found = material(name)
+    assert found.radiation_length_mm == pytest.approx(radiation_mm, rel=2e-3)
+    assert found.moliere_radius_mm == pytest.approx(moliere_mm, rel=5e-3)
+    assert found.critical_energy_MeV == pytest.approx(critical_MeV, rel=5e-3)
+
+
+def test_a_mixture_lies_between_its_parts() -> None:
+    mixture, copper, tungsten = material("CuW"), material("Cu"), material("W")
+    expected = 1.0 / (0.25 / copper.radiation + 0.75 / tungsten.radiation)
+    assert mixture.radiation == pytest.approx(expected)
+    assert tungsten.radiation_length_mm < mixture.radiation_length_mm < copper.radiation_length_mm
+
+
+def test_most_probable_losses_in_silicon() -> None:
+    # The samples' thresholds are half of 0.086 and 0.150 MeV.
+    silicon = material("Si")
+    assert silicon.most_probable_loss(0.3) == pytest.approx(0.086, rel=0.05)
+    assert silicon.most_probable_loss(0.5) == pytest.approx(0.150, rel=0.05)
+    assert silicon.minimum_loss_per_mm == pytest.approx(0.388, rel=2e-3)
+
+
+def test_depth_of_a_layer_by_hand() -> None:
+    layer = DetectorLayer(
+        segmentation=Cartesian(pitch_mm=5, nx=1, ny=1),
+        z=10.0,
+        absorber=(("W", 3.504), ("Pb", 5.612)),
+        active=("Si", 0.937),
+    )
+    assert layer.radiation_lengths == pytest.approx(2.01, rel=2e-3)
+    assert layer.thickness_mm == pytest.approx(3.504 + 5.612 + 0.937)
+    assert 9.327 < layer.moliere_radius_mm < 16.02
+    assert 7.43 < layer.critical_energy_MeV < 8.3
+    assert layer.mip_MeV < layer.mip_mean_MeV
+
+
+def test_gaps_count_as_often_as_they_are() -> None:
+    calogan = Geometry.load("calogan").layers
+    assert [layer.thickness_mm for layer in calogan] == [90.0, 348.0, 42.0]
+    assert [layer.z for layer in calogan] == [45.0, 264.0, 459.0]
+    assert calogan[1].mip_mean_MeV == pytest.approx(58 / 15 * calogan[0].mip_mean_MeV)
+
+
+@pytest.mark.parametrize(("name", "depth"), [("hgcal", 23.0), ("ild", 24.4), ("clic", 22.9)])
+def test_depths_of_whole_calorimeters(name: str, depth: float) -> None:
+    layers = Geometry.load(name).layers
+    assert sum(layer.radiation_lengths for layer in layers) == pytest.approx(depth, abs=0.1)
+
+
+def test_an_unknown_material_lists_the_known() -> None:
+    with pytest.raises(ValueError, match="unknown material 'Unobtainium'; known materials: AIR, "):
+        material("Unobtainium")
+    assert {"W", "Pb", "Cu", "Si", "STEEL", "CuW", "PCB", "AIR", "LAr", "BRASS"} <= set(MATERIALS)
