@@ -17,7 +17,6 @@ FEATURES = 4  # u, v, energy, time
 U, V, ENERGY = 0, 1, 2
 EPS = 0.02  # of the threshold: keeps the logarithm of the excess finite
 TIME_SCALE = 0.02  # ns: delays are linear below it and logarithmic above
-REACH = 8.0  # deviations: a point further out would be one in a million
 
 
 @dataclass(frozen=True)
@@ -77,6 +76,8 @@ class PointCoordinates(nn.Module):
 
     radius: Tensor
     time_origin: Tensor
+    low: Tensor
+    high: Tensor
 
     def __init__(self, geometry: Geometry) -> None:
         super().__init__()
@@ -84,6 +85,8 @@ class PointCoordinates(nn.Module):
         self.standardise = Standardise(FEATURES)
         self.register_buffer("radius", torch.tensor(10.0))
         self.register_buffer("time_origin", torch.tensor(0.0))
+        self.register_buffer("low", torch.full((FEATURES,), -3.0))
+        self.register_buffer("high", torch.full((FEATURES,), 3.0))
 
     def fit(self, showers: Showers) -> None:
         """Fit the buffers of normalisation to training showers on cells."""
@@ -91,7 +94,11 @@ class PointCoordinates(nn.Module):
         uv = frame.to_frame(showers.xy, showers.layer, showers.index)
         self.radius.fill_(float(uv.norm(dim=-1).median().clamp_min(1e-3)))
         self.time_origin.fill_(float(self._delay(showers).median()))
-        self.standardise.fit(self._raw(showers))
+        raw = self._raw(showers)
+        self.standardise.fit(raw)
+        features = self.standardise(raw)
+        self.low.copy_(features.amin(dim=0))
+        self.high.copy_(features.amax(dim=0))
 
     def encode(self, showers: Showers) -> PointSet:
         """Points anywhere in the cells of the hits, the most energetic of each layer first."""
@@ -106,8 +113,8 @@ class PointCoordinates(nn.Module):
         return (torch.log(relative + EPS) - mean) / deviation
 
     def decode(self, points: PointSet, incident: Incident) -> tuple[Tensor, Tensor]:
-        """Places x, y in mm ``[P, 2]`` and times in ns ``[P]``."""
-        limited = points.features.clamp(-REACH, REACH)
+        """Places x, y in mm ``[P, 2]`` and times in ns ``[P]``, within what training showed."""
+        limited = points.features.clamp(self.low, self.high)
         raw = limited * self.standardise.deviation + self.standardise.mean
         frame = ShowerFrame(incident, self.geometry.layer_z)
         uv = self.radius * torch.sinh(raw[:, : V + 1])

@@ -31,7 +31,7 @@ def save_atomically(content: dict[str, Any], path: Path) -> None:
             beside.unlink()
 
 
-def load_checkpoint(path: Path) -> dict[str, Any]:
+def load_checkpoint(path: str | Path) -> dict[str, Any]:
     """The state of a training, on the CPU.
 
     Raises:
@@ -50,7 +50,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return content
 
 
-def load_weights(path: Path) -> dict[str, Tensor]:
+def load_weights(path: str | Path) -> dict[str, Tensor]:
     """Weights for ``model.load_state_dict``, on the CPU, as a training leaves them in best.pt.
 
     Raises:
@@ -83,7 +83,8 @@ def load_weights_into(model: nn.Module, weights: dict[str, Tensor]) -> None:
     model.load_state_dict(weights)
 
 
-def _load(path: Path) -> dict[str, Any]:
+def _load(path: str | Path) -> dict[str, Any]:
+    path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
             f"{path}: no such checkpoint; train first, or check the run directory"

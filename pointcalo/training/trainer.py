@@ -125,9 +125,7 @@ class Trainer:
         start = perf_counter()
         state = self._resumed(model) if resume else self._begun(model, train_stream, prepare)
         state.start = start - state.seconds
-        metrics = MetricsFile(self.run_directory / "metrics.csv")
-        if self.rank == 0:
-            metrics.forget_after(state.step)
+        metrics = self._metrics(state)
         cause = ""
         with Interruption() as interruption, self._display() as display:
             try:
@@ -150,9 +148,7 @@ class Trainer:
                 self._save(state)
             except DivergenceError as error:
                 reason, cause = "diverged", str(error)
-            outcome = self._outcome(state, reason, cause)
-            display.say(outcome.message)
-        return outcome
+            return self._outcome(state, reason, cause, display)
 
     def _begun(self, model: Model, stream: Stream, prepare: bool) -> TrainingState:
         if self.last.exists():
@@ -179,6 +175,12 @@ class Trainer:
         self.processes.share(model)
         model.progress = 1.0
         return TrainingState(model, weight_decay=self.weight_decay, ema_decay=self.ema_decay)
+
+    def _metrics(self, state: TrainingState) -> MetricsFile:
+        metrics = MetricsFile(self.run_directory / "metrics.csv")
+        if self.rank == 0:
+            metrics.forget_after(state.step)
+        return metrics
 
     def _display(self) -> Display:
         return Display(shown=self.rank == 0, bar=self.progress_bar)
@@ -215,7 +217,7 @@ class Trainer:
         player, optimiser = state.players[name], state.optimisers[name]
         with self.processes.fabric.autocast():
             terms = state.model.losses(name, showers)
-        values = torch.stack(list(terms.values())).float()
+        values = torch.stack([term.float() for term in terms.values()])
         gradient = flat_gradient(values.sum(), player.parameters)
         together = self.processes.mean(torch.cat([gradient, values.detach()]), len(showers))
         gradient, values = together.split([len(gradient), len(values)])
@@ -287,10 +289,14 @@ class Trainer:
             save_atomically({**state.state_dict(), "random": random}, self.last)
         self.processes.wait()
 
-    def _outcome(self, state: TrainingState, reason: Reason, cause: str) -> Outcome:
+    def _outcome(
+        self, state: TrainingState, reason: Reason, cause: str, display: Display
+    ) -> Outcome:
         """Leave the best weights in the model and say how it went."""
         if self.best.exists():
             load_weights_into(state.model, load_weights(self.best))
         state.model.eval().progress = 1.0
         last = self.last if self.last.exists() else None
-        return Outcome(reason, state.step, state.seconds / 60.0, last, cause)
+        outcome = Outcome(reason, state.step, state.seconds / 60.0, last, cause)
+        display.say(outcome.message)
+        return outcome

@@ -127,3 +127,13 @@ def test_trains_resumes_exactly_and_samples(
     counts, energy = made.layer_sums(geometry.num_layers)
     assert torch.equal(counts, profile.counts)
     torch.testing.assert_close(energy, profile.energy, rtol=1e-5, atol=1e-5)
+
+
+def test_trains_in_mixed_precision(
+    make: Callable[[], Model], streams: tuple[ShowerStream, ShowerStream], tmp_path: Path
+) -> None:
+    """bf16 is the default on CUDA; the CPU has it too."""
+    trainer = Trainer(tmp_path, steps=4, accelerator="cpu", precision="bf16-mixed")
+    model = make()
+    assert trainer.fit(model, *streams).reason == "finished"
+    assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
