@@ -7,11 +7,12 @@ from omegaconf import DictConfig
 from tqdm import tqdm
 
 import pointcalo
-from pointcalo.formats import write
+from pointcalo.formats import open_showers, split_numbers, write
 from pointcalo.geometry import Geometry
-from pointcalo.showers import Showers
+from pointcalo.showers import Incident, Showers
 from pointcalo.simulation import ParametricSimulation, ParticleGun
 
+GUN = ("particle", "energy_GeV", "direction", "eta", "theta_deg", "phi_deg", "position")
 POINTS = ("cells", "deposits")
 
 
@@ -29,19 +30,10 @@ def run(config: DictConfig) -> None:
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     geometry = Geometry.load(config.geometry)
-    gun = ParticleGun.at(
-        geometry,
-        particle=config.particle,
-        energy_GeV=config.energy_GeV,
-        direction=config.direction,
-        eta=config.eta,
-        theta_deg=config.theta_deg,
-        phi_deg=config.phi_deg,
-        position=config.position,
-    )
+    incident = _incident(config, geometry)
     number = write(
         config.output,
-        _batches(config, ParametricSimulation(geometry), gun),
+        _batches(config, ParametricSimulation(geometry), incident),
         geometry_name=geometry.name,
         geometry_hash=geometry.hash,
         source=f"pointcalo {pointcalo.__version__}, parametric simulation",
@@ -61,12 +53,22 @@ def _check(config: DictConfig) -> None:
             raise ValueError(f"{name}: got {config[name]!r}; expected a whole number from 1 on")
 
 
+def _incident(config: DictConfig, geometry: Geometry) -> Incident:
+    if config.like is not None:
+        file = open_showers(config.like)
+        file.check_geometry(geometry)
+        return file.incident()[split_numbers(len(file), config.split)]
+    return ParticleGun.at(geometry, **{key: config[key] for key in GUN}).draw(
+        config.showers, config.seed
+    )
+
+
 def _batches(
-    config: DictConfig, simulation: ParametricSimulation, gun: ParticleGun
+    config: DictConfig, simulation: ParametricSimulation, incident: Incident
 ) -> Iterator[Showers]:
     make = simulation.simulate if config.points == "cells" else simulation.deposits
-    with tqdm(total=config.showers, unit=" showers", desc="simulate", disable=None) as bar:
-        for first in range(0, config.showers, config.batch):
-            incident = gun.draw(min(config.batch, config.showers - first), config.seed, first)
-            yield make(incident, config.seed, first)
-            bar.update(len(incident))
+    with tqdm(total=len(incident), unit="shower", desc="simulate", disable=None) as bar:
+        for first in range(0, len(incident), config.batch):
+            part = incident[first : first + config.batch]
+            yield make(part, config.seed, first)
+            bar.update(len(part))

@@ -25,7 +25,7 @@ CORE, TAIL, HADRONIC, TRACK = range(4)
 # cell energies of two Geant4 stacks, the third is a guess.
 KINDS = torch.tensor(
     [
-        [0.40, 0.24, 0.20, 2.0],
+        [0.40, 0.26, 0.20, 2.0],
         [0.75, 0.29, 0.16, 1.0],
         [0.50, 0.50, 0.20, 1.5],
         [0.00, 1.00, 1.0, 1.0],
@@ -70,9 +70,12 @@ def landau() -> LandauTable:
     phi(lambda) = 1/pi int_0^inf exp(-u ln u - lambda u) sin(pi u) du (Landau, J. Phys. USSR 8
     (1944) 201), summed on a grid.
     """
-    value = torch.cat([torch.linspace(-3.3, 12, 800), torch.logspace(1.08, 3.5, 600)[1:]]).double()
-    u = torch.linspace(0, 14, 8001, dtype=torch.float64)[1:]
-    weight = torch.sin(math.pi * u) * (-u * u.log()).exp() * (u[1] - u[0]) / math.pi
+    low = torch.linspace(-3.3, 12, 1200, dtype=torch.float64)
+    high = torch.logspace(math.log10(12), 3.5, 800, dtype=torch.float64)[1:]
+    value = torch.cat([low, high])
+    s = (torch.arange(6000, dtype=torch.float64) + 0.5) / 6000
+    u = 45 * s**3  # fine near zero, where the integral for a large lambda is
+    weight = torch.sin(math.pi * u) * (-u * u.log()).exp() * 135 * s**2 / 6000 / math.pi
     density = ((-value[:, None] * u).exp() @ weight).clamp(min=1e-12)
     zero = density.new_zeros(1)
     steps = (density[1:] + density[:-1]) / 2 * value.diff()

@@ -14,7 +14,7 @@ from pointcalo.simulation.sources import CHANNELS, Sources
 from pointcalo.simulation.stack import Stack
 from pointcalo.units import SPEED_OF_LIGHT
 
-FARTHEST = 12.0  # Moliere radii; r / (1 + r / farthest) is what is left of a radius r
+FARTHEST = 15.0  # Moliere radii; r / (1 + r / farthest) is what is left of a radius r
 LEVER = 30.0  # mm, median distance from the point where a deposit's particle left the axis
 LEVER_SPREAD = 1.1  # of its logarithm
 SCATTER = 0.25  # mean extra path per mm from the axis
@@ -89,7 +89,7 @@ def place_deposits(
     along = stack.z.abs().float()[at.layer] / cosine
     uv = _offset(at, sources, stack, along, noise)
     distance = along + uv[:, 0] * (1 - cosine**2).clamp(min=0).sqrt() / cosine
-    time = distance / SPEED_OF_LIGHT + _delay(at, distance, uv.norm(dim=1), kind, noise)
+    time = _flight_time(at, distance, uv.norm(dim=1), kind, noise)
     time = time + _neutron_delay(at, sources, noise)
     uv[:, 0] /= cosine  # across the axis to within the layer
     layer = stack.layer[at.layer]
@@ -117,16 +117,16 @@ def _offset(at: Addresses, sources: Sources, stack: Stack, along: Tensor, noise:
     return torch.stack([r * angle.cos(), r * angle.sin()], dim=1) + slope
 
 
-def _delay(at: Addresses, distance: Tensor, r: Tensor, kind: Tensor, noise: Noise) -> Tensor:
-    """Time in ns by which deposits come after light that goes along the axis to their depth.
+def _flight_time(at: Addresses, distance: Tensor, r: Tensor, kind: Tensor, noise: Noise) -> Tensor:
+    """Time in ns of deposits at this distance along the axis and r from it, in mm.
 
     The particle leaves the axis a lever arm (log-normal) before and flies straight to the deposit;
     scattering makes the path longer by an exponential number, and a few photons stray further.
     """
     u, v, w = at.uniform(noise, streams.LEVER, streams.SCATTER, streams.STRAY)
     normal = math.sqrt(2) * torch.erfinv(2 * u - 1)
-    lever = torch.minimum(LEVER * (LEVER_SPREAD * normal).exp(), distance.clamp(min=0))
-    straight = (lever**2 + r**2).sqrt() - lever
+    leave = (distance - LEVER * (LEVER_SPREAD * normal).exp()).clamp(min=0)
+    straight = leave + ((distance - leave) ** 2 + r**2).sqrt()
     stray = _late(w, torch.where((kind == CORE) | (kind == TRACK), 0.0, STRAY_SHARE))
     return (straight - v.log() * SCATTER * r + STRAY_PATH * stray) / SPEED_OF_LIGHT
 

@@ -107,13 +107,13 @@ class Stack:
         radiation = _edges(absorber, active, several, _radiation)
         interaction = _edges(absorber, active, several, lambda m, d: d / m.interaction_length_mm)
         medium = _medium(active, absorber, radiation.mean(1), [layer.gaps for layer in layers])
-        thickness = torch.tensor([layer.active[1] for layer in layers]).double()
+        thickness = torch.tensor([layer.active[1] for layer in layers], dtype=torch.float64)
         pieces = (thickness / LARGEST_GAP).ceil().clamp(min=1)
         gaps = torch.tensor([layer.gaps for layer in layers]) * pieces
         loss = _column(lambda m: m.minimum_loss_per_mm, active)
         return cls(
             layer=torch.tensor(chosen),
-            z=torch.tensor([layer.z for layer in layers]).double(),
+            z=torch.tensor([layer.z for layer in layers], dtype=torch.float64),
             radiation=radiation,
             interaction=interaction,
             medium=medium,
@@ -147,8 +147,10 @@ class Stack:
         return self.loss * self.gap * self.gaps / medium
 
     def distance(self, depth: Tensor) -> Tensor:
-        """Distance |z| from the face, mm, at which a normal depth in X0 is reached; [N] to [N]."""
-        return _interpolate(depth, self.radiation.mean(1), self.z.abs())
+        """Depth |z| in mm at which a normal depth in X0 is reached; [N] to [N]."""
+        middle, z = self.radiation.mean(1), self.z.abs()
+        face = (z[0] - middle[0] * self.medium.radiation_length[0]).clamp(min=0)
+        return face + _interpolate(depth, middle, z - face)
 
     def radiation_depth(self, depth: Tensor) -> Tensor:
         """Normal depth in X0 at a normal depth in interaction lengths; [N] to [N]."""
@@ -165,7 +167,7 @@ def _interpolate(x: Tensor, nodes: Tensor, values: Tensor) -> Tensor:
     """Piecewise linear from (0, 0) through the nodes, and on along the last piece."""
     zero = nodes.new_zeros(1)
     nodes, values = torch.cat([zero, nodes]), torch.cat([zero, values])
-    right = torch.searchsorted(nodes, x).clamp(1, len(nodes) - 1)
+    right = torch.searchsorted(nodes, x.contiguous()).clamp(1, len(nodes) - 1)
     slope = (values[right] - values[right - 1]) / (nodes[right] - nodes[right - 1])
     return values[right - 1] + slope * (x - nodes[right - 1])
 
@@ -185,7 +187,7 @@ def _edges(
 
 
 def _column(value: Callable[[Material], float], active: Rows) -> Tensor:
-    return torch.tensor([value(row[0][0]) for row in active]).double()
+    return torch.tensor([value(row[0][0]) for row in active], dtype=torch.float64)
 
 
 def _radiation(m: Material, d: float) -> float:
@@ -209,7 +211,7 @@ def _plasma_energy(m: Material) -> float:
 
 
 def _sums(rows: Rows, value: Callable[[Material, float], float]) -> Tensor:
-    return torch.tensor([sum(value(m, d) for m, d in row) for row in rows]).double()
+    return torch.tensor([sum(value(m, d) for m, d in row) for row in rows], dtype=torch.float64)
 
 
 def _medium(active: Rows, absorber: Rows, depth: Tensor, gaps: list[int]) -> Medium:
@@ -229,7 +231,7 @@ def _medium(active: Rows, absorber: Rows, depth: Tensor, gaps: list[int]) -> Med
     ionising_Z = charge(lambda m, d: m.minimum_loss_per_mm * d, absorber)
     radiation = mean(_radiation)
     length = mean(lambda m, d: d)
-    step = radiation / (weight @ torch.tensor(gaps).double())
+    step = radiation / (weight @ torch.tensor(gaps, dtype=torch.float64))
     return Medium(
         critical_energy=mean(lambda m, d: m.critical_energy_MeV * _radiation(m, d)) / radiation,
         atomic_number=charge(lambda m, d: m.density * d),
