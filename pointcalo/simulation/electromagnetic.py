@@ -27,6 +27,7 @@ SMALLEST_MAXIMUM = 0.4  # X0; keeps sub-showers of some MeV finite
 SMALLEST_SHAPE = 1.15
 LARGEST_SPREAD = 0.5
 SMALLEST_RADIUS = 0.02  # Moliere radii
+LARGEST_TAU = 5.0  # of the radial profile, whose tail grows exponentially
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ def radial(energy: Tensor, tau: Tensor, medium: Medium) -> tuple[Tensor, Tensor,
 
     Source: hep-ex/0001020, appendix A.1.3 (homogeneous) and A.2.3 (sampling).
     """
+    tau = tau.clamp(max=LARGEST_TAU)
     log_E = (energy / GeV).clamp(min=0.1).log()[:, None]
     Z = medium.atomic_number[:, None]
     layer = 1 / medium.sampling_frequency[:, None]

@@ -73,7 +73,7 @@ def pion_sources(
     sub = _neutral_pions(shower, energy * neutral, start, cosine, stack, noise)
     parts = [
         _hadronic(shower, energy, 1 - neutral, start, cosine, stack, deposit, noise),
-        _track(shower, start, cosine, stack),
+        _track(shower, energy, start, cosine, stack),
     ]
     return sub, Sources.cat(parts)
 
@@ -151,9 +151,12 @@ def _hadronic(
     )
 
 
-def _track(shower: Tensor, start: Tensor, cosine: Tensor, stack: Stack) -> Sources:
-    """One crossing of every gap before the first interaction."""
-    before = stack.interaction[:, 1] / cosine[shower][:, None] < start[:, None]
+def _track(shower: Tensor, energy: Tensor, start: Tensor, cosine: Tensor, stack: Stack) -> Sources:
+    """One crossing of every gap before the first interaction, or until the energy is lost."""
+    along = cosine[shower][:, None]
+    medium = stack.medium
+    loss = stack.radiation[:, 1] * medium.radiation_length * medium.loss_per_mm
+    before = (stack.interaction[:, 1] / along < start[:, None]) & (loss / along < energy[:, None])
     count = single_channel(torch.where(before, stack.gaps, 0))
     return Sources(
         shower=shower,

@@ -199,3 +199,13 @@ def test_both_sides_of_a_detector() -> None:
     straight = ParametricSimulation(toy).simulate(up, seed=15)
     assert torch.allclose(showers[0].points, straight[0].points, rtol=1e-4)
     assert torch.equal(showers[1].energy, straight[1].energy)
+
+
+@pytest.mark.parametrize("particle", ["photon", "pion-"])
+@pytest.mark.parametrize("energy_GeV", [1e-3, 0.1, 500.0])
+def test_extreme_energies_and_angles_are_finite(particle: str, energy_GeV: float) -> None:
+    simulation = ParametricSimulation(Geometry.load("calogan"))
+    for theta in (0, 80):
+        gun = ParticleGun(particle=particle, energy_GeV=energy_GeV, theta_deg=theta)
+        showers = simulation.simulate(gun.draw(20, seed=16), seed=16)  # Showers refuses NaN
+        assert float(showers.energy.sum()) <= 20 * energy_GeV * 1e3
