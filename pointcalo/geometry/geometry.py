@@ -18,6 +18,7 @@ from pointcalo.geometry.parts import Parts, build_parts
 CHUNK = 1 << 15
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Geometry:
     """A frozen detector: layers of cells, numbered layer by layer.
 
@@ -28,6 +29,7 @@ class Geometry:
         name: name of the detector.
         layers: the layers in the order of their numbers.
         summary: one line on what it is.
+        device: where the tables lie (see `to`).
 
     Raises:
         ValueError: no layers, or layers that overlap in z.
@@ -38,14 +40,16 @@ class Geometry:
     (tensor([3]), tensor([[0., 0.]]))
     """
 
-    def __init__(self, name: str, layers: Sequence[DetectorLayer], summary: str = "") -> None:
-        if not layers:
-            raise ValueError(f"geometry {name!r} has no layers; expected at least one")
-        check_order(layers)
-        self.name = name
-        self.summary = summary
-        self.layers = tuple(layers)
-        self.device = torch.device("cpu")
+    name: str
+    layers: Sequence[DetectorLayer]
+    summary: str = ""
+    device: torch.device = torch.device("cpu")
+
+    def __post_init__(self) -> None:
+        if not self.layers:
+            raise ValueError(f"geometry {self.name!r} has no layers; expected at least one")
+        check_order(self.layers)
+        object.__setattr__(self, "layers", tuple(self.layers))
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> "Geometry":
@@ -173,14 +177,14 @@ class Geometry:
 
     def to(self, device: torch.device | str) -> "Geometry":
         """The same geometry with its tables on a device."""
-        moved = type(self)(self.name, self.layers, self.summary)
-        moved.device = torch.empty(0, device=device).device
-        moved.__dict__["_parts"] = self._parts.to(moved.device)
+        moved = replace(self, device=torch.empty(0, device=device).device)
+        vars(moved)["_parts"] = self._parts.to(moved.device)
         return moved
 
     @cached_property
     def _parts(self) -> Parts:
-        return build_parts([parts_of(layer.segmentation) for layer in self.layers])
+        parts = build_parts([parts_of(layer.segmentation) for layer in self.layers])
+        return parts.to(self.device)
 
 
 @dataclass(frozen=True)

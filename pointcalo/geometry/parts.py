@@ -37,8 +37,9 @@ class Parts:
         used = kind.flatten() >= 0
         self.flat_kind, self.flat_sheet = kind.flatten()[used], sheet.flatten()[used]
         self.flat_start = start.flatten()[used]
-        # One part a layer and all alike: the common case takes no look-up per point.
-        self.uniform = len(kinds) == 1 and kind.shape[1] == 1
+        # One part a layer and all of one kind: the common case takes no look-up per point.
+        uniform = kind.shape[1] == 1 and bool((kind == kind[0]).all()) and int(kind[0]) >= 0
+        self.uniform_kind = int(kind[0]) if uniform else None
         self.num_neighbours = max(sheets.num_neighbours for sheets in self.kinds)
 
     def to(self, device: torch.device) -> "Parts":
@@ -88,9 +89,9 @@ class Parts:
 
     def cell_at(self, layer: Tensor, xy: Tensor) -> Tensor:
         """Cells [P], -1 where there is none."""
-        if self.uniform:
-            sheet = self._sheet_of(self.kinds[0], self.sheet[:, 0], layer)
-            local = self.kinds[0].cell_at(sheet, xy)
+        if self.uniform_kind is not None:
+            sheets = self.kinds[self.uniform_kind]
+            local = sheets.cell_at(self._sheet_of(sheets, self.sheet[:, 0], layer), xy)
             start = self.layer_start.index_select(0, layer)
             return torch.where(local < 0, -1, local + start)
         cell = torch.full_like(layer, -1)
@@ -102,9 +103,9 @@ class Parts:
 
     def nearest(self, layer: Tensor, xy: Tensor, k: int) -> Tensor:
         """The k nearest cells [P, k], -1 padded."""
-        if self.uniform:
-            sheet = self._sheet_of(self.kinds[0], self.sheet[:, 0], layer)
-            local, _ = self.kinds[0].nearest(sheet, xy, k)
+        if self.uniform_kind is not None:
+            sheets = self.kinds[self.uniform_kind]
+            local, _ = sheets.nearest(self._sheet_of(sheets, self.sheet[:, 0], layer), xy, k)
             start = self.layer_start.index_select(0, layer)
             return torch.where(local < 0, -1, local + start[:, None])
         num_slots = self.kind.shape[1]
@@ -122,7 +123,6 @@ class Parts:
     ) -> Iterator[tuple[Tensor | slice, Sheets, Tensor | None, Tensor, Tensor]]:
         """(rows, sheets, sheet, local, start) for the cells of each kind."""
         part = torch.bucketize(cell, self.flat_start[1:], right=True)
-        # Empty parts share their start with the next: bucketize names the last of them.
         start = self.flat_start.index_select(0, part)
         kind = self.flat_kind.index_select(0, part)
         for number, sheets in enumerate(self.kinds):
@@ -161,14 +161,20 @@ def build_parts(layers: Sequence[Sequence[Segmentation]]) -> Parts:
         known = distinct[part.kind]
         known.setdefault(part, len(known))
     kinds = [SHEETS_OF_KIND[name](list(distinct[name])) for name in names]
-    most = max(len(parts) for parts in layers)
-    kind, sheet, start = (torch.full((len(layers), most), -1) for _ in range(3))
+    sizes = {
+        part: kinds[names.index(part.kind)].num_cells[n]
+        for name in names
+        for part, n in distinct[name].items()
+    }
+    # Parts without cells (most of those of a region) take no place.
+    filled = [[part for part in parts if sizes[part]] for parts in layers]
+    most = max(1, *(len(parts) for parts in filled))
+    kind, sheet, start = (torch.full((len(layers), most), fill) for fill in (-1, 0, 0))
     layer_start, total = [0], 0
-    for row, parts in enumerate(layers):
+    for row, parts in enumerate(filled):
         for column, part in enumerate(parts):
-            number = distinct[part.kind][part]
             kind[row, column] = names.index(part.kind)
-            sheet[row, column], start[row, column] = number, total
-            total += kinds[names.index(part.kind)].num_cells[number]
+            sheet[row, column], start[row, column] = distinct[part.kind][part], total
+            total += sizes[part]
         layer_start.append(total)
     return Parts(kinds, kind, sheet, start, torch.tensor(layer_start))

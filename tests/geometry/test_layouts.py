@@ -172,3 +172,8 @@ def test_the_cell_under_a_point_is_the_nearest(name: str, layouts: dict[str, Geo
     nearest = geometry.nearest(layer, point, 1)[:, 0]
     assert inside.float().mean() > 0.9
     assert torch.equal(found[inside], nearest[inside])
+
+
+def test_a_geometry_is_frozen(layouts: dict[str, Geometry]) -> None:
+    with pytest.raises(AttributeError):
+        layouts["toy"].name = "other"
