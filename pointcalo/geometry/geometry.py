@@ -17,6 +17,8 @@ from pointcalo.geometry.parts import Parts, build_parts
 # Points per chunk of cell_at: the temporaries stay in the processor's cache.
 CHUNK = 1 << 15
 
+CPU = torch.device("cpu")
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Geometry:
@@ -43,7 +45,7 @@ class Geometry:
     name: str
     layers: Sequence[DetectorLayer]
     summary: str = ""
-    device: torch.device = torch.device("cpu")
+    device: torch.device = CPU
 
     def __post_init__(self) -> None:
         if not self.layers:
