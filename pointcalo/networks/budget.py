@@ -1,5 +1,7 @@
 """What a detector layer still has to give, turn after turn: hits and excess energy."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -7,7 +9,8 @@ from pointcalo.geometry import Geometry
 from pointcalo.networks.profile import Profile
 
 BRIEF = 8  # features of `brief`
-EPS = 1e-2  # of the threshold, added to the excess before a logarithm
+EPS = 0.3  # of the threshold, added to the excess before a logarithm: linear near the threshold
+LOWEST = math.log(EPS)
 
 
 class Budget:

@@ -6,10 +6,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from pointcalo.networks.budget import EPS, Budget, best
+from pointcalo.networks.budget import EPS, LOWEST, Budget, best
 from pointcalo.networks.candidates import KINDS, Cells, Edges, Pool, edges_beside
 from pointcalo.networks.place import Place
-from pointcalo.networks.seen import Seen
+from pointcalo.networks.seen import Seen, seen_by_cells
 from pointcalo.nn.mixture import mixture_sample
 from pointcalo.showers.noise import Noise
 
@@ -60,7 +60,7 @@ def light_cells(
         layer = field.layer(context, budget.brief(colour, with_energy=False))[cells.segment]
         places = place(uv, pool.geometry.area(cells.cell))
         counts = counts if seen else places.new_zeros(len(key), KINDS)
-        logit = field(layer, places, counts)[:, 0]
+        logit = field(layer, places, seen_by_cells(counts, uv, place))[:, 0]
         logit = _given_candidate(logit, pool.log_inclusion(cells, uv, is_sure))
         score = logit + noise.logistic(cells.shower, cells.cell, OCCUPANCY_STREAM)
         last = colour == budget.num_colours - 1
@@ -149,6 +149,7 @@ def draw_excess(
             parameters[:, None],
             noise.uniform(shower[:, None], counter, ENERGY_STREAM),
             noise.logistic(shower[:, None], counter, ENERGY_STREAM + 1),
+            low=LOWEST,
         )
         drawn = (log_relative.clamp_max(MAX_LOG_RELATIVE).exp() - EPS).clamp_min(0.0)
         relative[rows] = _nearest_sum(drawn, here, budget)

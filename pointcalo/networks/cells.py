@@ -8,10 +8,10 @@ occupancy: the exact one, the conditional Bernoulli given N, would tie the cells
 Sampling lights exactly N cells: the last turn of a layer takes the best of logit + logistic noise.
 
 Then, in the same turns, the energies of the lit cells: for the excess over threshold x = E -
-threshold a mixture of logistics in log(x / threshold + eps), given place, context, lit neighbours
-and the energies of those already drawn. The last hits of a layer are drawn several times and the
-draw whose sum is nearest to the profile's energy is kept; what is still missing is a common factor
-on the layer's excess, so that it sums to the profile.
+threshold a mixture of logistics in log(x / threshold + eps), cut at x = 0, given place, context,
+lit neighbours and the energies of those already drawn. The last hits of a layer are drawn several
+times and the draw whose sum is nearest to the profile's energy is kept; what is still missing is a
+common factor on the layer's excess, so that it sums to the profile.
 """
 
 import torch
@@ -19,14 +19,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pointcalo.geometry import Geometry
-from pointcalo.networks.budget import BRIEF, EPS, Budget
-from pointcalo.networks.candidates import KINDS, Cells, Edges, Pool, edges_beside
+from pointcalo.networks.budget import BRIEF, EPS, LOWEST, Budget
+from pointcalo.networks.candidates import Cells, Edges, Pool, edges_beside
 from pointcalo.networks.cell_turns import draw_excess, light_cells
 from pointcalo.networks.context import LayerContext
 from pointcalo.networks.place import SIZE as PLACE
 from pointcalo.networks.place import Place
 from pointcalo.networks.profile import Profile
-from pointcalo.networks.seen import SEEN, Seen
+from pointcalo.networks.seen import SEEN, SEEN_BY_CELLS, Seen, seen_by_cells
 from pointcalo.nn.mixture import mixture_log_prob, mixture_sample
 from pointcalo.nn.mlp import mlp
 from pointcalo.showers import TIME, Incident, ShowerFrame, Showers, ptr_from_counts
@@ -93,7 +93,7 @@ class CellGenerator(nn.Module):
         self.proposals = proposals
         self.place = Place()
         self.context = LayerContext(geometry, width=2 * width, latent=latent)
-        self.occupancy = CellField(KINDS, width, 1)
+        self.occupancy = CellField(SEEN_BY_CELLS, width, 1)
         self.energy = CellField(SEEN, width, 3 * components)
         self.time = mlp([PLACE + 2 + width, width, 3 * components])
         self.register_buffer("time_origin", torch.tensor(0.0))
@@ -159,7 +159,8 @@ class CellGenerator(nn.Module):
         layer = self.occupancy.layer(context[:, None], brief).flatten(0, 1)
         row = cells.segment * budget.num_colours + cells.colour
         place = self.place(uv, self.geometry.area(cells.cell), sign[cells.shower])
-        logit = self.occupancy(layer[row], place, edges.onto(key).count(len(key)))[:, 0]
+        seen = seen_by_cells(edges.onto(key).count(len(key)), uv, self.place)
+        logit = self.occupancy(layer[row], place, seen)[:, 0]
         logit = logit - pool.log_inclusion(cells, uv, is_sure)
         lit = torch.zeros_like(logit).index_fill(0, torch.searchsorted(key, hit_key), 1.0)
         loss = functional.binary_cross_entropy_with_logits(logit, lit, reduction="none")
@@ -184,7 +185,7 @@ class CellGenerator(nn.Module):
         seen = Seen(among, len(hits))
         seen.learn(among.where(hits.turn[among.source] < hits.turn[among.target]), relative)
         parameters = self.energy(layer[row], place, seen.features())
-        log_prob = mixture_log_prob(parameters, torch.log(relative + EPS))
+        log_prob = mixture_log_prob(parameters, torch.log(relative + EPS), low=LOWEST)
         return log_prob * (left.flatten()[row] > 1)  # the last hit has what is left
 
     @torch.no_grad()

@@ -1,11 +1,23 @@
-"""What a hit sees of the hits beside it: how many there are, and the energies already known."""
+"""What cells and hits see of the hits beside them."""
 
 import torch
 from torch import Tensor
 
 from pointcalo.networks.candidates import KINDS, Edges
+from pointcalo.networks.place import Place
 
-SEEN = 4 * KINDS  # number of features
+SEEN = 4 * KINDS  # features of a hit
+SEEN_BY_CELLS = 2 * KINDS  # features of a cell
+
+
+def seen_by_cells(counts: Tensor, uv: Tensor, place: Place) -> Tensor:
+    """What a cell sees of the hits already beside it, ``[C, 10]``: their numbers ``[C, 5]``.
+
+    Once more weighted with the logarithm of the radius: a neighbour says little in the core, where
+    most cells are lit, and nearly all far away.
+    """
+    radius = torch.linalg.vector_norm(uv, dim=-1, keepdim=True) / place.radius
+    return torch.cat([counts, counts * torch.log1p(radius) / 2], dim=-1)
 
 
 class Seen:

@@ -1,1 +1,1 @@
-"""Building blocks of networks: perceptrons, mixtures, standardisation, the incident particle as input."""
+"""Building blocks of networks, none of which knows a detector."""

@@ -8,7 +8,7 @@ from pointcalo.showers import Incident
 
 
 class Condition(nn.Module):
-    """Incident energy, angle to the calorimeter's axis and species, standardised: ``[S, C]`` with C = 3 + M.
+    """Incident energy, polar angle and species, standardised: ``[S, C]`` with C = 3 + M.
 
     The azimuth and the entry point are not here: the shower's frame carries them.
 
@@ -34,7 +34,8 @@ class Condition(nn.Module):
         species = torch.unique(incident.pdg)
         if len(species) > self.max_species:
             raise ValueError(
-                f"incident particles: {len(species)} species, at most {self.max_species} in one model; "
+                f"incident particles: {len(species)} species, at most "
+                f"{self.max_species} in one model; "
                 "raise max_species or split the sample"
             )
         self.pdg.zero_()

@@ -1,7 +1,7 @@
 """Mixtures of logistic distributions: closed-form density, distribution function and sampling.
 
-A logistic has exponential tails, so that in the logarithm of an energy above threshold it holds a spectrum that is
-finite at the threshold, which a Gaussian mixture needs many components for.
+A logistic has exponential tails, so that in the logarithm of an energy it holds a power law, which
+a Gaussian mixture needs many components for.
 Counts use the discretised form (Salimans et al. 2017, arXiv:1701.05517).
 """
 
@@ -18,24 +18,28 @@ def _unpack(parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return logit, mean, log_scale.clamp(MIN_LOG_SCALE, MAX_LOG_SCALE)
 
 
-def mixture_log_prob(parameters: Tensor, value: Tensor) -> Tensor:
+def mixture_log_prob(parameters: Tensor, value: Tensor, low: float | None = None) -> Tensor:
     """Log density of a mixture of K logistics.
 
     Args:
         parameters: ``[..., 3K]``: logits of the weights, means, logarithms of the scales.
         value: ``[...]``.
+        low: no value lies below it: each logistic is cut there and normalised.
 
     Returns:
         ``[...]``.
     """
     logit, mean, log_scale = _unpack(parameters)
-    x = (value.unsqueeze(-1) - mean) * torch.exp(-log_scale)
+    scale = torch.exp(-log_scale)
+    x = (value.unsqueeze(-1) - mean) * scale
     component = -x - 2.0 * functional.softplus(-x) - log_scale
+    if low is not None:
+        component = component - functional.logsigmoid((mean - low) * scale)
     return torch.logsumexp(functional.log_softmax(logit, dim=-1) + component, dim=-1)
 
 
 def mixture_log_prob_between(parameters: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """Log probability of the interval from ``low`` to ``high`` (each ``[...]``; low may be -inf)."""
+    """Log probability of the interval from ``low`` to ``high``, each ``[...]``."""
     logit, mean, log_scale = _unpack(parameters)
     scale = torch.exp(-log_scale)
     a = (low.unsqueeze(-1) - mean) * scale
@@ -47,13 +51,16 @@ def mixture_log_prob_between(parameters: Tensor, low: Tensor, high: Tensor) -> T
     return torch.logsumexp(functional.log_softmax(logit, dim=-1) + component, dim=-1)
 
 
-def mixture_sample(parameters: Tensor, choice: Tensor, noise: Tensor) -> Tensor:
+def mixture_sample(
+    parameters: Tensor, choice: Tensor, noise: Tensor, low: float | None = None
+) -> Tensor:
     """A sample of the mixture.
 
     Args:
         parameters: ``[..., 3K]``.
         choice: uniform numbers that choose the component, ``[...]``.
         noise: standard logistic numbers, ``[...]``.
+        low: as for `mixture_log_prob`.
 
     Returns:
         ``[...]``.
@@ -63,4 +70,10 @@ def mixture_sample(parameters: Tensor, choice: Tensor, noise: Tensor) -> Tensor:
     component = (choice.unsqueeze(-1) > cumulative[..., :-1]).sum(dim=-1, keepdim=True)
     mean = mean.expand(*choice.shape, -1).gather(-1, component).squeeze(-1)
     log_scale = log_scale.expand(*choice.shape, -1).gather(-1, component).squeeze(-1)
-    return mean + torch.exp(log_scale) * noise
+    if low is not None:
+        # the share above the sample, times the share above the cut, in logarithms
+        above = functional.logsigmoid(-noise)
+        above = above + functional.logsigmoid((mean - low) * torch.exp(-log_scale))
+        noise = torch.log(-torch.expm1(above.clamp_max(-1e-7))) - above
+    sample = mean + torch.exp(log_scale) * noise
+    return sample if low is None else sample.clamp_min(low)

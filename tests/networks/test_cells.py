@@ -135,7 +135,7 @@ def test_training_learns_where_the_hits_are(toy: Geometry) -> None:
     generator.fit(showers)
     optimiser = torch.optim.Adam(generator.parameters(), lr=1e-2)
     latent = torch.zeros(100, LATENT)
-    for step in range(60):
+    for step in range(120):
         noise = Noise.for_showers(step, torch.arange(100))
         loss = -sum(term.mean() for term in generator.log_prob(showers, latent, noise).values())
         optimiser.zero_grad()

@@ -42,6 +42,25 @@ def test_bins_of_counts_sum_to_one_and_have_finite_gradients() -> None:
     assert parameters.grad is not None and parameters.grad.isfinite().all()
 
 
+def test_cut_density_integrates_to_one_above_the_cut() -> None:
+    grid = torch.linspace(-0.5, 60, 120_001, dtype=torch.float64)
+    density = mixture_log_prob(PARAMETERS.double(), grid, low=-0.5).exp()
+    assert abs(torch.trapezoid(density, grid) - 1) < 1e-6
+
+
+def test_cut_samples_follow_the_cut_density() -> None:
+    generator = torch.Generator().manual_seed(1)
+    choice = torch.rand(200_000, generator=generator)
+    noise = torch.logit(torch.rand(200_000, generator=generator))
+    samples = mixture_sample(PARAMETERS, choice, noise, low=-0.5).double()
+    assert float(samples.min()) >= -0.5
+    grid = torch.linspace(-0.5, 60, 120_001, dtype=torch.float64)
+    density = mixture_log_prob(PARAMETERS.double(), grid, low=-0.5).exp()
+    expected = torch.cumulative_trapezoid(density, grid)
+    got = torch.searchsorted(samples.sort().values, grid[1:]) / len(samples)
+    assert (got - expected).abs().max() < 0.005
+
+
 def test_samples_follow_the_density() -> None:
     generator = torch.Generator().manual_seed(1)
     choice = torch.rand(200_000, generator=generator)
