@@ -16,22 +16,30 @@ from pointcalo.geometry import Geometry
 from pointcalo.models.base import Model
 from pointcalo.training.checkpoint import load_weights, load_weights_into
 
-CONFIG, GEOMETRY, VERSIONS = "config.yaml", "geometry.yaml", "versions.yaml"
+CONFIG, GEOMETRY, ORIGIN = "config.yaml", "geometry.yaml", "origin.yaml"
 BEST = Path("checkpoints", "best.pt")
 
 
-def describe_run(directory: Path, config: DictConfig, geometry: Geometry) -> None:
-    """Write the resolved configuration, the geometry and the versions into a run directory."""
+def describe_run(directory: Path, config: DictConfig, geometry: Geometry, source: str) -> None:
+    """Write the resolved configuration, the geometry and the origin of a run into its directory.
+
+    Args:
+        directory: of the run.
+        config: its configuration.
+        geometry: the detector.
+        source: who made the showers it is trained on, in words.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(config, directory / CONFIG, resolve=True)
     geometry.save(directory / GEOMETRY)
-    versions = {
+    origin = {
+        "trained_on": source,
         "pointcalo": pointcalo.__version__,
         "python": platform.python_version(),
         **{m.__name__: str(m.__version__) for m in (torch, torch_geometric, np, h5py)},
         "geometry_hash": geometry.hash,
     }
-    (directory / VERSIONS).write_text(yaml.safe_dump(versions), encoding="utf-8")
+    (directory / ORIGIN).write_text(yaml.safe_dump(origin, sort_keys=False), encoding="utf-8")
 
 
 def run_config(directory: str | Path) -> DictConfig:
@@ -47,6 +55,12 @@ def run_config(directory: str | Path) -> DictConfig:
             "as `pointcalo train` prints it"
         )
     return OmegaConf.load(path)
+
+
+def trained_on(directory: str | Path) -> str:
+    """Who made the showers that a run is trained on, in words."""
+    origin = yaml.safe_load(Path(directory, ORIGIN).read_text(encoding="utf-8"))
+    return origin["trained_on"]
 
 
 def build_model(config: DictConfig, geometry: Geometry) -> Model:

@@ -8,7 +8,7 @@ import torch
 from omegaconf import DictConfig
 from tqdm import tqdm
 
-from pointcalo.cli.run_directory import run_config, trained_model
+from pointcalo.cli.run_directory import run_config, trained_model, trained_on
 from pointcalo.formats import open_showers, split_numbers, write
 from pointcalo.geometry import Geometry
 from pointcalo.sampling import Sampler
@@ -65,5 +65,5 @@ def _source(config: DictConfig) -> str:
     trained = run_config(config.run)
     model = trained.model["_target_"].rpartition(".")[2]
     generator = trained.network["_target_"].rpartition(".")[2]
-    shown = trained.data or "parametric showers"
-    return f"pointcalo {model} with {generator}, run {Path(config.run).name}, trained on {shown}"
+    shown = trained_on(config.run)
+    return f"pointcalo {model} with {generator}, run {Path(config.run).name}, trained on: {shown}"

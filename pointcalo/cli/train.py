@@ -51,7 +51,8 @@ def run(config: DictConfig) -> int:
     model = build_model(config, geometry.to(trainer.processes.device))
     if trainer.rank == 0:
         if not resume:
-            describe_run(directory, config, geometry)
+            source = streams[0].sources[0].attributes["source"]
+            describe_run(directory, config, geometry, source)
         train, validation = (stream.num_showers for stream in streams)
         print(f"{directory}: {train} training and {validation} validation showers", flush=True)
     outcome = trainer.fit(model, *streams, resume=resume)

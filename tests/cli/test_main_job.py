@@ -1,0 +1,115 @@
+"""The main job from the command line: train, resume, sample; and what goes wrong on the way."""
+
+from pathlib import Path
+
+import h5py
+import pytest
+import torch
+
+from pointcalo.cli.main import main
+from pointcalo.formats import NativeFile
+from pointcalo.geometry import Geometry
+
+SMALL = [
+    "threads=1",
+    "simulation.showers=120",
+    "simulation.energy_GeV=[1,5]",
+    "network.width=16",
+    "profile.width=16",
+    "trainer.minutes=null",
+    "trainer.epochs=1",
+]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("runs") / "toy"
+    assert main(["train", "geometry=toy", f"output={directory}", *SMALL]) == 0
+    return directory
+
+
+def test_a_run_holds_all_that_made_it(run: Path) -> None:
+    names = {path.name for path in run.iterdir()}
+    assert names >= {"config.yaml", "geometry.yaml", "origin.yaml", "metrics.csv", "showers.h5"}
+    assert {path.name for path in (run / "checkpoints").iterdir()} == {"best.pt", "last.pt"}
+    assert Geometry.load(run / "geometry.yaml").hash == Geometry.load("toy").hash
+    assert len(NativeFile(run / "showers.h5")) == 120
+
+
+def test_sample_like_a_file(run: Path, tmp_path: Path) -> None:
+    output = tmp_path / "generated.h5"
+    like = run / "showers.h5"
+    arguments = ["sample", f"run={run}", f"like={like}", "split=test", f"output={output}"]
+    assert main([*arguments, "threads=1", "max_showers=7"]) == 0
+    generated, reference = NativeFile(output), NativeFile(like)
+    test = torch.tensor([n for n in range(120) if n % 10 > 7])
+    assert torch.equal(generated.incident().energy, reference.incident()[test].energy)
+    assert generated.geometry_hash == reference.geometry_hash
+    assert "VAE" in generated.attributes["source"]
+    assert "parametric" in generated.attributes["source"]
+    toy = Geometry.load("toy")
+    showers = generated.read()
+    assert bool((toy.cell_at(showers.layer, showers.xy) >= 0).all())
+    assert bool((showers.energy >= toy.layer_threshold[showers.layer]).all())
+
+
+def test_sample_particles_of_ones_own(run: Path, tmp_path: Path) -> None:
+    one, other = tmp_path / "one.h5", tmp_path / "other.h5"
+    settings = ["showers=9", "energy_GeV=3", "theta_deg=10", "threads=1"]
+    assert main(["sample", f"run={run}", f"output={one}", *settings]) == 0
+    assert main(["sample", f"run={run}", f"output={other}", *settings, "max_showers=2"]) == 0
+    incident = NativeFile(one).incident()
+    assert incident.energy.unique().tolist() == [3000.0]
+    torch.testing.assert_close(incident.direction[:, 2], torch.full((9,), 0.98480775))
+    assert torch.equal(NativeFile(one).read().ptr, NativeFile(other).read().ptr)
+
+
+def test_train_on_a_file_with_a_detector_of_ones_own(run: Path, tmp_path: Path) -> None:
+    detector = tmp_path / "my_detector.yaml"
+    detector.write_text((run / "geometry.yaml").read_text())
+    arguments = [f"geometry={detector}", f"data={run / 'showers.h5'}", f"output={tmp_path / 'r'}"]
+    assert main(["train", *arguments, *SMALL]) == 0
+    assert not (tmp_path / "r" / "showers.h5").exists()
+
+
+def test_a_spoilt_file_is_one_line(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoilt = tmp_path / "spoilt.h5"
+    spoilt.write_bytes((run / "showers.h5").read_bytes())
+    with h5py.File(spoilt, "r+") as file:
+        file["points/energy"][100] = float("nan")
+    output = tmp_path / "r"
+    assert main(["train", "geometry=toy", f"data={spoilt}", f"output={output}", *SMALL]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "spoilt.h5" in error and "energy nan" in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "geometry=nowhere"], "no geometry 'nowhere'"),
+        (["train"], "missing: geometry"),
+        (["train", "geometry=toy", "data=nothing.h5"], "nothing.h5"),
+        (["train", "geometry=toy", "network=set"], "take network=cells"),
+        (["train", "geometry=toy", "trainer.minutes=-1"], "minutes"),
+        (["sample", "run=nowhere", "output=x.h5"], "nowhere: no config.yaml"),
+    ],
+)
+def test_mistakes_are_one_line(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = ["simulation.showers=20"] if arguments[0] == "train" else []
+    assert main([*arguments, *small]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and message in error
+
+
+def test_a_run_is_not_overwritten(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "geometry=toy", f"output={run}", *SMALL]) == 2
+    assert "holds a run already" in capsys.readouterr().err
