@@ -45,10 +45,10 @@ class Budget:
         excess = self.excess_left if with_energy else self.excess
         return self._brief(self.hits_left, excess, torch.full_like(self.counts, colour))
 
-    def true_briefs(
+    def true_left(
         self, segment: Tensor, colour: Tensor, excess: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Hits left ``[Q, K]`` and brief ``[Q, K, 8]`` at the K colours, from true hits."""
+        """Hits and excess energy left at the K colours, each ``[Q, K]``, from true hits ``[H]``."""
         shape = (len(self.counts), self.num_colours)
         slot = segment * self.num_colours + colour
         spent = torch.bincount(slot, minlength=shape[0] * shape[1]).reshape(shape)
@@ -57,8 +57,12 @@ class Budget:
         if excess is not None:
             energy = excess.new_zeros(shape[0] * shape[1]).index_add(0, slot, excess).reshape(shape)
             excess_left = excess_left - (energy.cumsum(1) - energy)
-        colours = torch.arange(shape[1], device=left.device).expand(shape)
-        return left, self._brief(left, excess_left, colours)
+        return left, excess_left.clamp_min(0.0)
+
+    def true_briefs(self, left: Tensor, excess_left: Tensor) -> Tensor:
+        """The brief ``[Q, K, 8]`` at the K colours, from `true_left`."""
+        colours = torch.arange(self.num_colours, device=left.device).expand(left.shape)
+        return self._brief(left, excess_left, colours)
 
     def _brief(self, left: Tensor, excess: Tensor, colour: Tensor) -> Tensor:
         several = left.dim() > 1

@@ -10,11 +10,13 @@ from pointcalo.networks.budget import EPS, LOWEST, Budget, best
 from pointcalo.networks.candidates import KINDS, Cells, Edges, Pool, edges_beside
 from pointcalo.networks.place import Place
 from pointcalo.networks.seen import Seen, seen_by_cells
+from pointcalo.networks.turn_share import TurnShare, promise
 from pointcalo.nn.mixture import mixture_sample
 from pointcalo.showers.noise import Noise
 
 OCCUPANCY_STREAM = 10
 ENERGY_STREAM = 12  # and 13
+SHARE_STREAM = 14  # and 15
 MAX_LOG_RELATIVE = 12.0  # keeps exp finite for an untrained network
 
 
@@ -126,6 +128,7 @@ def _given_candidate(logit: Tensor, log_inclusion: Tensor) -> Tensor:
 
 def draw_excess(
     field: Field,
+    share: TurnShare,
     hits: Cells,
     among: Edges,
     budget: Budget,
@@ -152,21 +155,50 @@ def draw_excess(
             low=LOWEST,
         )
         drawn = (log_relative.clamp_max(MAX_LOG_RELATIVE).exp() - EPS).clamp_min(0.0)
-        relative[rows] = _nearest_sum(drawn, here, budget)
+        wanted = _wanted_sum(share, parameters, here, budget, noise, turn)
+        relative[rows] = _nearest_sum(drawn, here, wanted, budget)
         budget.spend(here, relative[rows] * budget.threshold[here])
         seen.learn(among.where(hits.turn[among.source] == turn), relative)
     return _rescale(relative * budget.threshold[segment], segment, budget)
 
 
-def _nearest_sum(drawn: Tensor, segment: Tensor, budget: Budget) -> Tensor:
-    """The proposal of ``[R, M]`` whose sum is nearest to what is left, for a layer's last hits."""
-    num_segments = len(budget.counts)
-    total = drawn.new_zeros(num_segments, drawn.shape[1]).index_add(0, segment, drawn)
-    left = budget.excess_left / budget.threshold
-    nearest = (total - left[:, None]).abs().argmin(dim=1)
-    hits = torch.bincount(segment, minlength=num_segments)
-    nearest = torch.where(hits == budget.hits_left, nearest, 0)
-    return drawn.gather(1, nearest[segment][:, None])[:, 0]
+def _wanted_sum(
+    share: TurnShare,
+    parameters: Tensor,
+    segment: Tensor,
+    budget: Budget,
+    noise: Noise,
+    turn: int,
+) -> Tensor:
+    """What the hits of a turn should sum to, in thresholds, ``[Q]``.
+
+    All that is left for a layer's last hits, NaN for a hit alone, which is drawn as it is.
+    """
+    energy_left = budget.excess_left.clamp_min(0.0) / budget.threshold
+    hits = torch.bincount(segment, minlength=len(energy_left))
+    promised = promise(parameters, segment, budget.hits_left, energy_left)
+    number = torch.arange(len(hits), device=hits.device)
+    num_layers = len(hits) // len(noise)
+    shower, counter = number // num_layers, number % num_layers * 64 + turn
+    drawn = share.sample(
+        promised,
+        noise.uniform(shower, counter, SHARE_STREAM),
+        noise.logistic(shower, counter, SHARE_STREAM + 1),
+    )
+    wanted = torch.where(hits > 1, drawn * energy_left, torch.nan)
+    return torch.where(hits == budget.hits_left, energy_left, wanted)
+
+
+def _nearest_sum(drawn: Tensor, segment: Tensor, wanted: Tensor, budget: Budget) -> Tensor:
+    """The proposal of ``[R, M]`` whose sum is nearest to the wanted one ``[Q]``.
+
+    Where none is wanted (NaN), the first that leaves energy for the other hits.
+    """
+    total = drawn.new_zeros(len(wanted), drawn.shape[1]).index_add(0, segment, drawn)
+    energy_left = (budget.excess_left / budget.threshold)[:, None]
+    wanted = wanted[:, None]
+    distance = torch.where(wanted.isnan(), (total >= energy_left).float(), (total - wanted).abs())
+    return drawn.gather(1, distance.argmin(dim=1)[segment][:, None])[:, 0]
 
 
 def _rescale(excess: Tensor, segment: Tensor, budget: Budget) -> Tensor:

@@ -9,9 +9,10 @@ Sampling lights exactly N cells: the last turn of a layer takes the best of logi
 
 Then, in the same turns, the energies of the lit cells: for the excess over threshold x = E -
 threshold a mixture of logistics in log(x / threshold + eps), cut at x = 0, given place, context,
-lit neighbours and the energies of those already drawn. The last hits of a layer are drawn several
-times and the draw whose sum is nearest to the profile's energy is kept; what is still missing is a
-common factor on the layer's excess, so that it sums to the profile.
+lit neighbours and the energies of those already drawn. The hits of a turn are drawn several times
+and the draw is kept whose sum is nearest to what the turn gets: a share with a density of its own,
+in a layer's last turn all that is left. What is still missing is a common factor on the layer's
+excess, so that it sums to the profile.
 """
 
 import torch
@@ -27,6 +28,7 @@ from pointcalo.networks.place import SIZE as PLACE
 from pointcalo.networks.place import Place
 from pointcalo.networks.profile import Profile
 from pointcalo.networks.seen import SEEN, SEEN_BY_CELLS, Seen, seen_by_cells
+from pointcalo.networks.turn_share import TurnShare, promise
 from pointcalo.nn.mixture import mixture_log_prob, mixture_sample
 from pointcalo.nn.mlp import mlp
 from pointcalo.showers import TIME, Incident, ShowerFrame, Showers, ptr_from_counts
@@ -71,7 +73,7 @@ class CellGenerator(nn.Module):
         width: size of the hidden layers.
         components: logistics in a mixture.
         near: cells around the axis of each layer that are always candidates.
-        proposals: draws of the last energies of a layer.
+        proposals: draws of the energies of a turn, of which one is kept.
     """
 
     time_origin: Tensor
@@ -95,6 +97,7 @@ class CellGenerator(nn.Module):
         self.context = LayerContext(geometry, width=2 * width, latent=latent)
         self.occupancy = CellField(SEEN_BY_CELLS, width, 1)
         self.energy = CellField(SEEN, width, 3 * components)
+        self.share = TurnShare()
         self.time = mlp([PLACE + 2 + width, width, 3 * components])
         self.register_buffer("time_origin", torch.tensor(0.0))
 
@@ -116,7 +119,8 @@ class CellGenerator(nn.Module):
             mirror: signs ``[S]`` of the coordinate across the tilt, to train on mirrored showers.
 
         Returns:
-            ``occupancy`` (composite, up to a constant), ``energy`` and ``time``, each ``[S]``.
+            ``occupancy`` (composite, up to a constant), ``energy`` of the hits, ``share`` of turns
+            in the energy, and ``time``, each ``[S]``.
         """
         geometry = self.geometry
         frame = ShowerFrame(showers.incident, geometry.layer_z)
@@ -135,10 +139,11 @@ class CellGenerator(nn.Module):
             torch.asinh((self._delay(showers) - self.time_origin) / TIME_SCALE),
         )
         zero = torch.zeros(len(showers), device=latent.device)
-        energy = self._energy_terms(hits, edges, budget, contexts[1], place, relative)
+        energy, share = self._energy_terms(hits, edges, budget, contexts[1], place, relative)
         return {
             "occupancy": self._occupancy(pool, hits, edges, budget, contexts[0], sign),
-            "energy": zero.index_add(0, showers.index, energy),
+            "energy": energy,
+            "share": share,
             "time": zero.index_add(0, showers.index, time),
         }
 
@@ -155,7 +160,8 @@ class CellGenerator(nn.Module):
         )
         cells = pool.cells(key)
         uv = pool.uv(cells)
-        left, brief = budget.true_briefs(hits.segment, hits.colour)
+        left, excess_left = budget.true_left(hits.segment, hits.colour)
+        brief = budget.true_briefs(left, excess_left)
         layer = self.occupancy.layer(context[:, None], brief).flatten(0, 1)
         row = cells.segment * budget.num_colours + cells.colour
         place = self.place(uv, self.geometry.area(cells.cell), sign[cells.shower])
@@ -175,10 +181,11 @@ class CellGenerator(nn.Module):
         context: Tensor,
         place: Tensor,
         relative: Tensor,
-    ) -> Tensor:
-        """Log likelihood of the energy of each hit, ``[H]``."""
-        excess = relative * budget.threshold[hits.segment]
-        left, brief = budget.true_briefs(hits.segment, hits.colour, excess)
+    ) -> tuple[Tensor, Tensor]:
+        """Log likelihoods of the energies of hits and of the sums of turns, each ``[S]``."""
+        threshold = budget.threshold[hits.segment]
+        left, excess_left = budget.true_left(hits.segment, hits.colour, relative * threshold)
+        brief = budget.true_briefs(left, excess_left)
         layer = self.energy.layer(context[:, None], brief).flatten(0, 1)
         row = hits.segment * budget.num_colours + hits.colour
         among = edges.among(hits.shower * self.geometry.num_cells + hits.cell)
@@ -186,7 +193,16 @@ class CellGenerator(nn.Module):
         seen.learn(among.where(hits.turn[among.source] < hits.turn[among.target]), relative)
         parameters = self.energy(layer[row], place, seen.features())
         log_prob = mixture_log_prob(parameters, torch.log(relative + EPS), low=LOWEST)
-        return log_prob * (left.flatten()[row] > 1)  # the last hit has what is left
+        log_prob = log_prob * (left.flatten()[row] > 1)  # the last hit has what is left
+        energy_left = (excess_left / budget.threshold[:, None]).flatten()
+        sums = torch.zeros_like(energy_left).index_add(0, row, relative)
+        together = torch.bincount(row, minlength=len(sums))
+        several = ((together > 1) & (together < left.flatten())).nonzero()[:, 0]
+        promised = promise(parameters.detach(), row, left.flatten(), energy_left)[several]
+        share = self.share.log_prob(promised, sums[several] / energy_left[several])
+        shower = several // (budget.num_colours * self.geometry.num_layers)
+        zero = torch.zeros(len(budget.counts) // self.geometry.num_layers, device=row.device)
+        return zero.index_add(0, hits.shower, log_prob), zero.index_add(0, shower, share)
 
     @torch.no_grad()
     def forward(
@@ -218,6 +234,7 @@ class CellGenerator(nn.Module):
         place = self.place(pool.uv(hits), geometry.area(cell))
         excess = draw_excess(
             self.energy,
+            self.share,
             hits,
             edges,
             Budget(geometry, profile),

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 MIN_LOG_SCALE = -5.0  # a spike narrower than this would buy likelihood without meaning
 MAX_LOG_SCALE = 4.0
+MAX_LOG_MEAN = 20.0  # keeps exp finite for an untrained network
 
 
 def _unpack(parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -77,3 +78,18 @@ def mixture_sample(
         noise = torch.log(-torch.expm1(above.clamp_max(-1e-7))) - above
     sample = mean + torch.exp(log_scale) * noise
     return sample if low is None else sample.clamp_min(low)
+
+
+def exponential_moments(parameters: Tensor) -> tuple[Tensor, Tensor]:
+    """About the mean and the variance of exp(value), each ``[...]``.
+
+    Each logistic is replaced by the normal distribution of its mean and (limited) variance: the
+    exact moments do not exist for scales from 1 on.
+    """
+    logit, mean, log_scale = _unpack(parameters)
+    weight = torch.softmax(logit, dim=-1)
+    variance = (torch.exp(2.0 * log_scale) * torch.pi**2 / 3.0).clamp_max(1.0)
+    first = torch.exp(mean.clamp_max(MAX_LOG_MEAN) + variance / 2.0)
+    mean_of_all = (weight * first).sum(dim=-1)
+    second = (weight * first**2 * torch.exp(variance)).sum(dim=-1)
+    return mean_of_all, (second - mean_of_all**2).clamp_min(0.0)

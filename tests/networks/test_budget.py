@@ -24,7 +24,8 @@ def test_hits_and_energy_left_turn_after_turn() -> None:
     excess[0, 1] = 0.6
     budget = Budget(geometry, Profile(counts, counts * threshold + excess))
     segment, colour = torch.tensor([1, 1, 1]), torch.tensor([0, 2, 2])
-    left, brief = budget.true_briefs(segment, colour, torch.tensor([0.1, 0.2, 0.3]))
+    left, excess_left = budget.true_left(segment, colour, torch.tensor([0.1, 0.2, 0.3]))
+    brief = budget.true_briefs(left, excess_left)
     assert left[1].tolist() == [3, 2, 2]
     torch.testing.assert_close(brief[1, :, 1], torch.tensor([1.0, 2 / 3, 2 / 3]))
     torch.testing.assert_close(brief[1, :, 7], torch.tensor([1.0, 5 / 6, 5 / 6]))
