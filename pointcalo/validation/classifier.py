@@ -9,15 +9,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits
 
 from pointcalo.geometry import Geometry
-from pointcalo.showers import Incident, Showers
+from pointcalo.showers import Showers
 from pointcalo.validation.features import high_level_features
 from pointcalo.validation.metrics import DIFFERENT_INCIDENT, OK, TOO_FEW, Metric
+from pointcalo.validation.pairing import same_incident
 
 MIN_SHOWERS = 1000
 FOLDS = 5
 BOOTSTRAPS = 200
+SHARED_TRAINING = 2**0.5
+"""Factor on the bootstrap error over pairs, which takes the folds for independent.
+
+What fold i learns from fold j it shares with what j learns from i: for samples that are alike the
+covariances double the variance. For an AUC far from 0.5 the factor is 1, hence cautious. Measured
+in docs/validation.md.
+"""
 
 
 def auc_features(
@@ -37,13 +46,13 @@ def auc_features(
         repeats: Divisions into folds to average the AUC over.
 
     Returns:
-        The AUC with its bootstrap error over pairs; status "too few" below 1000 showers a side,
+        The AUC with its error (see `SHARED_TRAINING`); status "too few" below 1000 showers a side,
         "different incident particles" where the pairs are none. Both satisfy no bound.
 
     Raises:
         ValueError: If a side has fewer than 10 showers, or a row lies on no cell.
 
-    Source: as a measure of generators: Krause and Shih 2021, arXiv:2106.05285, section V.
+    Source: as a measure of generators: Krause and Shih 2021, arXiv:2106.05285.
     """
     n = min(len(reference), len(generated))
     if n < 2 * FOLDS:
@@ -83,7 +92,9 @@ def held_out_scores(
         features = np.concatenate([reference[learn], generated[learn]])
         used = ~np.isnan(features).all(axis=0)  # the binning stops at a column without a number
         label = np.repeat([0, 1], learn.sum())
-        classifier = _classifier(seed).fit(features[:, used], label)
+        # Trees this small gain nothing from more threads, and lose much on a busy machine.
+        with threadpool_limits(limits=1):
+            classifier = _classifier(seed).fit(features[:, used], label)
         for side, sample in enumerate((reference, generated)):
             scores[side, ~learn] = classifier.decision_function(sample[~learn][:, used])
     return scores
@@ -114,19 +125,8 @@ def area_under_curve(negative: NDArray[np.float64], positive: NDArray[np.float64
     return float((below + upto).mean() / (2 * len(negative)))
 
 
-def same_incident(first: Incident, second: Incident) -> bool:
-    """Whether particle k of both sides is the same for every k, to float32 rounding."""
-    if len(first) != len(second) or not torch.equal(first.pdg, second.pdg):
-        return False
-    return (
-        torch.allclose(first.energy, second.energy, rtol=1e-5)
-        and torch.allclose(first.direction, second.direction, atol=1e-5)
-        and torch.allclose(first.position, second.position, rtol=1e-5, atol=1e-3)
-    )
-
-
 def _auc_over_pairs(scores: list[NDArray[np.float64]], seed: int) -> tuple[float, float]:
-    """Mean AUC over repeats, and its error by resampling pairs (the same in every repeat)."""
+    """Mean AUC over repeats, and its error from resampled pairs, the same in every repeat."""
     random = np.random.default_rng(seed)
     n = scores[0].shape[1]
 
@@ -134,4 +134,4 @@ def _auc_over_pairs(scores: list[NDArray[np.float64]], seed: int) -> tuple[float
         return float(np.mean([area_under_curve(s[0, chosen], s[1, chosen]) for s in scores]))
 
     resampled = [mean_auc(random.integers(n, size=n)) for _ in range(BOOTSTRAPS)]
-    return mean_auc(np.arange(n)), float(np.std(resampled, ddof=1))
+    return mean_auc(np.arange(n)), SHARED_TRAINING * float(np.std(resampled, ddof=1))

@@ -33,10 +33,10 @@ def high_level_features(showers: Showers, geometry: Geometry) -> dict[str, Tenso
     pitch_mm = median_pitch_mm(hits, geometry)
     return {
         **_incident(showers.incident),
-        **_totals(showers.incident, hits),
+        **_totals(hits),
         **_layers(hits),
         **_thirds(hits),
-        **_longitudinal(hits, geometry),
+        **_longitudinal(hits),
         **_radial(hits, pitch_mm),
         **_spectrum(hits),
         **clustering_features(showers, hits, geometry, pitch_mm),
@@ -61,12 +61,12 @@ def _incident(incident: Incident) -> dict[str, Tensor]:
     }
 
 
-def _totals(incident: Incident, hits: Hits) -> dict[str, Tensor]:
+def _totals(hits: Hits) -> dict[str, Tensor]:
     energy = hits.per_shower(hits.energy)
     number = hits.per_shower(torch.ones_like(hits.energy))
     return {
         "visible_energy_log": energy.log(),
-        "response": energy / incident.energy.double(),
+        "response": energy / hits.incident.energy.double(),
         "hits": number,
         "hits_per_energy": number / energy,
         "energy_log_mean": hits.mean(hits.excess.log()),
@@ -112,9 +112,9 @@ def _spread(group: str, columns: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def _longitudinal(hits: Hits, geometry: Geometry) -> dict[str, Tensor]:
+def _longitudinal(hits: Hits) -> dict[str, Tensor]:
     """Moments of the energy in depth, and how rough the profile is from layer to layer."""
-    depth = geometry.layer_z.double()[hits.layer]
+    depth = hits.layer_z[hits.layer]
     layer = Groups(hits, hits.layer, hits.num_layers)
     energy, number = layer.energy, layer.sum(torch.ones_like(depth))
     total = energy.sum(1)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pointcalo.geometry import Geometry
-from pointcalo.showers import ShowerFrame, Showers
+from pointcalo.showers import Incident, ShowerFrame, Showers
 
 MIN_SCALE = 0.01
 """MeV; the unit of `Hits.excess` in detector layers whose threshold is lower, or none."""
@@ -18,6 +18,8 @@ class Hits:
     """All hits of S showers on L detector layers, above threshold, as flat columns.
 
     Attributes:
+        incident: The incident particles, S of them.
+        layer_z: Depth of the layers in mm, [L] float64.
         shower: Number of the hit's shower, [P].
         layer: Its detector layer, [P].
         cell: Its cell, [P].
@@ -26,14 +28,24 @@ class Hits:
         excess: Its energy in units of its layer's threshold (at least MIN_SCALE), [P] float64.
     """
 
-    num_showers: int
-    num_layers: int
+    incident: Incident
+    layer_z: Tensor
     shower: Tensor
     layer: Tensor
     cell: Tensor
     energy: Tensor
     uv: Tensor
     excess: Tensor
+
+    @property
+    def num_showers(self) -> int:
+        """S."""
+        return len(self.incident)
+
+    @property
+    def num_layers(self) -> int:
+        """L."""
+        return len(self.layer_z)
 
     @property
     def radius(self) -> Tensor:
@@ -68,8 +80,8 @@ def hits_of(showers: Showers, geometry: Geometry) -> Hits:
     scale = geometry.layer_threshold.double().clamp(min=MIN_SCALE)
     frame = ShowerFrame(showers.incident, geometry.layer_z)
     return Hits(
-        num_showers=len(showers),
-        num_layers=geometry.num_layers,
+        incident=showers.incident,
+        layer_z=geometry.layer_z.double(),
         shower=showers.index,
         layer=showers.layer,
         cell=cell,

@@ -1,0 +1,120 @@
+"""The command `pointcalo validate`: compare two files of showers, write a report."""
+
+import platform
+import shlex
+from importlib.metadata import version
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+import pointcalo
+from pointcalo.cli.errors import BOUND_BROKEN, DONE
+from pointcalo.formats import open_showers
+from pointcalo.geometry import Geometry
+from pointcalo.validation.compare import broken_bounds, check_bounds, compare
+from pointcalo.validation.figures import comparison_figure
+from pointcalo.validation.folder import folder_beside
+from pointcalo.validation.hits import hits_of
+from pointcalo.validation.observables import OBSERVABLES
+from pointcalo.validation.report import REPORT, Report
+from pointcalo.validation.samples import (
+    Floor,
+    Sample,
+    choose_split,
+    floor_from_file,
+    floor_from_rest,
+    read_sample,
+    split_numbers,
+)
+
+PACKAGES = ("torch", "numpy", "scikit-learn", "scipy")
+
+
+def run(config: DictConfig) -> int:
+    """Compare, write the report and judge the bounds.
+
+    Args:
+        config: Keys of `configs/validate.yaml`.
+
+    Returns:
+        0, or 1 where a stated bound is broken.
+
+    Raises:
+        ValueError, OSError: The files cannot be compared or the report not be written; one line.
+    """
+    bounds = OmegaConf.to_container(config.bounds)
+    check_bounds(bounds)
+    geometry = _geometry(config)
+    with folder_beside(config.output, mark=REPORT) as folder:
+        reference, generated, floor, split = _samples(config, geometry)
+        comparisons = compare(
+            reference.showers,
+            generated.showers,
+            floor,
+            geometry,
+            seed=config.seed,
+            repeats=config.repeats,
+        )
+        report = Report(
+            reference,
+            generated,
+            comparisons,
+            broken_bounds(comparisons, bounds),
+            _figures(reference, generated, geometry),
+            _about(config, geometry, floor, split),
+        )
+        report.write(folder)
+    print(report.verdict())
+    for line in report.broken:
+        print(f"bound not kept: {line}")
+    print(f"report: {config.output.rstrip('/')}/{REPORT}")
+    return BOUND_BROKEN if report.broken else DONE
+
+
+def _geometry(config: DictConfig) -> Geometry:
+    if config.geometry is not None:
+        return Geometry.load(config.geometry)
+    return Geometry.load(open_showers(config.reference).geometry_name)
+
+
+def _samples(config: DictConfig, geometry: Geometry) -> tuple[Sample, Sample, Floor, str]:
+    reference_file, generated_file = open_showers(config.reference), open_showers(config.generated)
+    split = choose_split(reference_file, generated_file, config.split)
+    numbers = split_numbers(len(reference_file), split)
+    n = min(len(numbers), len(generated_file), config.max_showers)
+    used = numbers[:n]
+    reference = read_sample(config.reference, geometry, used)
+    generated = read_sample(config.generated, geometry, split_numbers(n, "all"))
+    if config.floor is None:
+        return reference, generated, floor_from_rest(reference, geometry, used, config.seed), split
+    floor = floor_from_file(reference, read_sample(config.floor, geometry))
+    return reference, generated, floor, split
+
+
+def _figures(reference: Sample, generated: Sample, geometry: Geometry) -> dict[str, str]:
+    first, second = (hits_of(sample.showers, geometry) for sample in (reference, generated))
+    return {
+        observable.name: comparison_figure(observable, observable(first), observable(second))
+        for observable in OBSERVABLES
+    }
+
+
+def _about(config: DictConfig, geometry: Geometry, floor: Floor, split: str) -> dict[str, str]:
+    versions = [f"{name} {version(name)}" for name in PACKAGES]
+    return {
+        "geometry": f"{geometry.name}, hash {geometry.hash}",
+        "showers of the reference": f"split {split}",
+        "floor": floor.description,
+        "seed": f"{config.seed}; divisions into folds: {config.repeats}",
+        "versions": ", ".join(
+            [f"pointcalo {pointcalo.__version__}", f"Python {platform.python_version()}", *versions]
+        ),
+        "command": shlex.join(["pointcalo", "validate", *_overrides(config)]),
+    }
+
+
+def _overrides(config: DictConfig) -> list[str]:
+    """What was typed behind the command, or the keys that are set where nothing was typed."""
+    if HydraConfig.initialized():
+        return list(HydraConfig.get().overrides.task)
+    return [f"{key}={value}" for key, value in config.items() if isinstance(value, str | int)]

@@ -1,0 +1,58 @@
+"""What is drawn of an observable: a histogram, or the mean in each layer, with errors."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pointcalo.validation.binning import bin_edges
+from pointcalo.validation.metrics import shower_table
+from pointcalo.validation.observables import Observable, Values
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A step function with errors.
+
+    Attributes:
+        edges: Of the bins, [B + 1].
+        height: Of the bins, [B].
+        error: Standard errors of the heights, from the spread between showers, [B].
+    """
+
+    edges: NDArray[np.float64]
+    height: NDArray[np.float64]
+    error: NDArray[np.float64]
+
+
+def curves(observable: Observable, reference: Values, generated: Values) -> tuple[Curve, Curve]:
+    """Curves of both samples: means per layer, or densities in bins chosen by the reference."""
+    if reference.num_groups > 1:
+        return _layer_means(reference), _layer_means(generated)
+    edges = bin_edges(reference, observable.scale)
+    return _density(reference, edges), _density(generated, edges)
+
+
+def ratio(generated: Curve, reference: Curve) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Generated over reference, and the error by the generated side alone; NaN where it is 0/0."""
+    divisor = np.where(reference.height != 0, reference.height, np.nan)
+    return generated.height / divisor, generated.error / np.abs(divisor)
+
+
+def _density(values: Values, edges: torch.Tensor) -> Curve:
+    """Density in each bin, normalised with what lies outside included."""
+    table = shower_table(values, edges)
+    total, square = table.sum(axis=0), table.power(2).sum(axis=0)
+    scale = np.diff(edges.numpy()) * total.sum()
+    return Curve(edges.numpy(), total[1:-1] / scale, np.sqrt(square[1:-1]) / scale)
+
+
+def _layer_means(values: Values) -> Curve:
+    """Mean over showers in each group."""
+    number = torch.bincount(values.group, values.weight, values.num_groups)
+    mean = torch.bincount(values.group, values.weight * values.value, values.num_groups) / number
+    apart = (values.value - mean[values.group]) ** 2
+    variance = torch.bincount(values.group, values.weight * apart, values.num_groups) / number
+    edges = np.arange(values.num_groups + 1) - 0.5
+    return Curve(edges, mean.numpy(), (variance / number).sqrt().numpy())

@@ -1,0 +1,143 @@
+"""Samples of showers to compare: read, put on cells and cut at threshold; and the floor's pair."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pointcalo.formats import NativeFile, open_showers
+from pointcalo.formats.preparation import Preparation, check_centres
+from pointcalo.formats.stream import SPLITS
+from pointcalo.geometry import Geometry
+from pointcalo.showers import Showers
+from pointcalo.validation.pairing import halves, matched, same_incident
+
+CHECKED_SHOWERS = 10
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Showers on cells above threshold, and where they are from.
+
+    Attributes:
+        showers: S showers.
+        path: Their file.
+        source: Who made them, as their file says.
+        outside: Share of the energy outside every cell.
+        below_threshold: Share of the energy on cells that was below threshold.
+    """
+
+    showers: Showers
+    path: Path
+    source: str
+    outside: float
+    below_threshold: float
+
+    @property
+    def is_parametric(self) -> bool:
+        """Whether the showers are parametric, hence no stand-in for Geant4."""
+        return "parametric" in self.source.lower()
+
+
+@dataclass(frozen=True)
+class Floor:
+    """Two samples of the reference kind: what they differ by is what chance alone does.
+
+    Attributes:
+        reference: n showers.
+        other: n showers of the same or similar incident particles, at the same place.
+        description: How they were chosen, one sentence.
+    """
+
+    reference: Showers
+    other: Showers
+    description: str
+
+
+def read_sample(path: str | Path, geometry: Geometry, numbers: Tensor | None = None) -> Sample:
+    """Read showers of a file, all or those numbered, and put them on cells above threshold.
+
+    Raises:
+        ValueError: Another geometry, a row that cannot be used, or no hit above threshold.
+        OSError: A file that cannot be read.
+    """
+    file = open_showers(path)
+    file.check_geometry(geometry)
+    if file.points == "cells":
+        check_centres(file.read(slice(CHECKED_SHOWERS)), geometry, str(path))
+    prepare = Preparation(geometry)
+    showers = prepare(file.read(numbers))
+    if showers.num_points == 0:
+        raise ValueError(f"{path}: no hit above the threshold of geometry {geometry.name!r}")
+    source = str(file.attributes["source"])
+    return Sample(showers, Path(path), source, prepare.outside, prepare.below_threshold)
+
+
+def choose_split(reference: NativeFile, generated: NativeFile, split: str | None) -> str:
+    """The split of the reference to compare with: the one asked for, or the one that was copied.
+
+    Without a wish it is the split whose incident particles the generated showers have
+    (`sample like=FILE split=...`), and all showers where they have those of none.
+
+    Raises:
+        ValueError: An unknown split.
+    """
+    if split is not None:
+        if split not in SPLITS:
+            raise ValueError(f"split: got {split!r}, expected one of {', '.join(SPLITS)}")
+        return split
+    wanted, available = generated.incident(), reference.incident()
+    for name in sorted(SPLITS, key=lambda name: name != "all"):
+        numbers = split_numbers(len(reference), name)[: len(wanted)]
+        if same_incident(available[numbers], wanted):
+            return name
+    return "all"
+
+
+def split_numbers(showers: int, split: str) -> Tensor:
+    """Numbers of the showers of a split, modulo 10: 0-6 train, 7 validation, 8-9 test."""
+    first, last = SPLITS[split]
+    digit = torch.arange(showers) % 10
+    return ((first <= digit) & (digit < last)).nonzero()[:, 0]
+
+
+def floor_from_file(reference: Sample, other: Sample) -> Floor:
+    """Floor from an independent file of the same kind."""
+    n = min(len(reference.showers), len(other.showers))
+    first, second = reference.showers, other.showers
+    if same_incident(first.incident[:n], second.incident[:n]):
+        text = f"reference against {other.path.name}, the same {n} incident particles on both sides"
+        return Floor(first[:n], second[:n], text)
+    first = first[:n]
+    second = second[matched(first.incident.energy, second.incident.energy)]
+    text = f"reference against {n} showers of {other.path.name} with the same energy spectrum"
+    return Floor(first, second, text)
+
+
+def floor_from_rest(reference: Sample, geometry: Geometry, used: Tensor, seed: int) -> Floor:
+    """Floor from the reference file: the showers that the comparison leaves over, else halves.
+
+    Args:
+        reference: The sample that is compared.
+        geometry: Its detector.
+        used: Numbers in its file of the showers of the sample.
+        seed: Of the halves.
+    """
+    file = open_showers(reference.path)
+    over = torch.ones(len(file), dtype=torch.bool)
+    over[used] = False
+    rest = over.nonzero()[:, 0]
+    n = len(reference.showers)
+    energy = reference.showers.incident.energy
+    if len(rest) >= n:
+        chosen = rest[matched(energy, file.incident().energy[rest])]
+        other = read_sample(reference.path, geometry, chosen).showers
+        text = f"reference against {n} other showers of its file with the same energy spectrum"
+        return Floor(reference.showers, other, text)
+    first, second = halves(energy, seed)
+    text = (
+        f"two halves of the reference, {len(first)} showers each: half as many as in the "
+        "comparison, so distances come out larger (give floor=FILE for as many)"
+    )
+    return Floor(reference.showers[first], reference.showers[second], text)
