@@ -4,12 +4,13 @@ import platform
 import shlex
 from importlib.metadata import version
 
+import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 import pointcalo
 from pointcalo.cli.errors import BOUND_BROKEN, DONE
-from pointcalo.formats import open_showers
+from pointcalo.formats import open_showers, split_numbers
 from pointcalo.geometry import Geometry
 from pointcalo.validation.compare import broken_bounds, check_bounds, compare
 from pointcalo.validation.figures import comparison_figure
@@ -24,7 +25,6 @@ from pointcalo.validation.samples import (
     floor_from_file,
     floor_from_rest,
     read_sample,
-    split_numbers,
 )
 
 PACKAGES = ("torch", "numpy", "scikit-learn", "scipy")
@@ -84,7 +84,7 @@ def _samples(config: DictConfig, geometry: Geometry) -> tuple[Sample, Sample, Fl
     n = min(len(numbers), len(generated_file), config.max_showers)
     used = numbers[:n]
     reference = read_sample(config.reference, geometry, used)
-    generated = read_sample(config.generated, geometry, split_numbers(n, "all"))
+    generated = read_sample(config.generated, geometry, torch.arange(n))
     if config.floor is None:
         return reference, generated, floor_from_rest(reference, geometry, used, config.seed), split
     floor = floor_from_file(reference, read_sample(config.floor, geometry))

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from pointcalo.formats import NativeFile, open_showers
+from pointcalo.formats import NativeFile, open_showers, split_numbers
 from pointcalo.formats.preparation import Preparation, check_centres
 from pointcalo.formats.stream import SPLITS
 from pointcalo.geometry import Geometry
@@ -79,13 +79,8 @@ def choose_split(reference: NativeFile, generated: NativeFile, split: str | None
 
     Without a wish it is the split whose incident particles the generated showers have
     (`sample like=FILE split=...`), and all showers where they have those of none.
-
-    Raises:
-        ValueError: An unknown split.
     """
     if split is not None:
-        if split not in SPLITS:
-            raise ValueError(f"split: got {split!r}, expected one of {', '.join(SPLITS)}")
         return split
     wanted, available = generated.incident(), reference.incident()
     for name in sorted(SPLITS, key=lambda name: name != "all"):
@@ -93,13 +88,6 @@ def choose_split(reference: NativeFile, generated: NativeFile, split: str | None
         if same_incident(available[numbers], wanted):
             return name
     return "all"
-
-
-def split_numbers(showers: int, split: str) -> Tensor:
-    """Numbers of the showers of a split, modulo 10: 0-6 train, 7 validation, 8-9 test."""
-    first, last = SPLITS[split]
-    digit = torch.arange(showers) % 10
-    return ((first <= digit) & (digit < last)).nonzero()[:, 0]
 
 
 def floor_from_file(reference: Sample, other: Sample) -> Floor:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pointcalo.formats import open_showers, write
+from pointcalo.formats import open_showers, split_numbers, write
 from pointcalo.geometry import Geometry
 from pointcalo.showers import Showers
 from pointcalo.validation.pairing import halves, matched, same_incident
@@ -13,7 +13,6 @@ from pointcalo.validation.samples import (
     floor_from_file,
     floor_from_rest,
     read_sample,
-    split_numbers,
 )
 
 
@@ -51,12 +50,6 @@ def test_halves_share_out_neighbours_in_energy() -> None:
     assert 10 < int((energy[first] > energy[second]).sum()) < 40
 
 
-def test_split_numbers_are_modulo_ten() -> None:
-    assert split_numbers(23, "test").tolist() == [8, 9, 18, 19]
-    assert split_numbers(23, "validation").tolist() == [7, 17]
-    assert len(split_numbers(23, "train")) == 17
-
-
 def test_the_split_that_was_copied_is_recognised(
     save: Callable[..., Path], make_showers: Callable[..., Showers]
 ) -> None:
@@ -69,8 +62,6 @@ def test_the_split_that_was_copied_is_recognised(
     other = open_showers(save("other.h5", make_showers(8, seed=2, incident_seed=5)))
     assert choose_split(file, other, None) == "all"
     assert choose_split(file, other, "test") == "test"
-    with pytest.raises(ValueError, match="split: got 'half', expected one of train"):
-        choose_split(file, other, "half")
 
 
 def test_deposits_are_put_on_cells_and_cut(
