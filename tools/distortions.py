@@ -1,0 +1,137 @@
+"""What `pointcalo validate` sees of known distortions, and of nothing: the tables of its docs.
+
+    python tools/distortions.py hgcal_photon_train.h5 --null 30 > distortions.json
+
+Compares the test showers of the file with distorted copies of themselves, metric by metric. Then
+draws pairs of samples of the same number from the whole file, to see how AUCs of alike samples lie
+about 0.5.
+"""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from pointcalo.formats import open_showers, split_numbers
+from pointcalo.geometry import Geometry
+from pointcalo.projection import Projector
+from pointcalo.showers import ENERGY, Showers, X, Y
+from pointcalo.validation import auc_features
+from pointcalo.validation.compare import compare
+from pointcalo.validation.pairing import matched
+from pointcalo.validation.samples import Sample, floor_from_rest, read_sample
+
+Distortion = Callable[[Showers, Geometry, torch.Generator], Showers]
+
+
+def scaled(showers: Showers, factor: torch.Tensor | float) -> Showers:
+    points = showers.points.clone()
+    points[:, ENERGY] *= factor
+    return showers.replace(points=points)
+
+
+def moved(showers: Showers, geometry: Geometry, xy: torch.Tensor) -> Showers:
+    points = showers.points.clone()
+    points[:, : Y + 1] = xy
+    return Projector(geometry)(showers.replace(points=points, cell=None))[0]
+
+
+def one_layer_scaled(showers: Showers, geometry: Geometry, random: torch.Generator) -> Showers:
+    return scaled(showers, torch.where(showers.layer == geometry.num_layers // 3, 1.05, 1.0))
+
+
+def one_layer_moved(showers: Showers, geometry: Geometry, random: torch.Generator) -> Showers:
+    step = torch.zeros_like(showers.xy)
+    step[:, X] = geometry.area(showers.cell).sqrt()
+    here = showers.layer == geometry.num_layers // 3
+    return moved(showers, geometry, showers.xy + step * here[:, None])
+
+
+def smeared(showers: Showers, geometry: Geometry, random: torch.Generator) -> Showers:
+    half = geometry.area(showers.cell).sqrt()[:, None] / 2
+    apart = torch.randn(showers.xy.shape, generator=random)
+    return moved(showers, geometry, showers.xy + half * apart)
+
+
+def to_neighbours(showers: Showers, geometry: Geometry, random: torch.Generator) -> Showers:
+    table = geometry.neighbour_table(showers.cell)
+    pick = torch.randint(table.shape[1], (len(table), 1), generator=random)
+    target = table.gather(1, pick)[:, 0]
+    chosen = (torch.rand(len(table), generator=random) < 0.05) & (target >= 0)
+    cell = torch.where(chosen, target, showers.cell)
+    return moved(showers, geometry, geometry.position(cell)[:, : Y + 1])
+
+
+def layers_fluctuate(showers: Showers, geometry: Geometry, random: torch.Generator) -> Showers:
+    factor = 1 + 0.1 * torch.randn(len(showers), geometry.num_layers, generator=random)
+    return scaled(showers, factor.clamp(min=0.1)[showers.index, showers.layer])
+
+
+def kept(share: float) -> Distortion:
+    return lambda s, _, random: s.keep(torch.rand(s.num_points, generator=random) < share)
+
+
+def softer_below(energy_MeV: float) -> Distortion:
+    return lambda s, *_: scaled(s, torch.where(s.energy < energy_MeV, 1.04, 1.0))
+
+
+def hits_smeared(showers: Showers, geometry: Geometry, random: torch.Generator) -> Showers:
+    return scaled(showers, (0.1 * torch.randn(showers.num_points, generator=random)).exp())
+
+
+DISTORTIONS: dict[str, Distortion] = {
+    "energies x 1.02": lambda s, *_: scaled(s, 1.02),
+    "2 % of hits dropped": kept(0.98),
+    "5 % of hits dropped": kept(0.95),
+    "hits below 0.2 MeV x 1.04": softer_below(0.2),
+    "energy of each hit smeared by 10 %": hits_smeared,
+    "one layer's energies x 1.05": one_layer_scaled,
+    "energy of each layer smeared by 10 %": layers_fluctuate,
+    "one layer moved by a cell": one_layer_moved,
+    "5 % of hits moved to a neighbour": to_neighbours,
+    "positions smeared by half a cell": smeared,
+}
+
+
+def table(reference: Sample, geometry: Geometry, used: torch.Tensor) -> dict[str, object]:
+    floor = floor_from_rest(reference, geometry, used, seed=1)
+    raw = Projector(geometry)(open_showers(reference.path).read(used))[0]
+    rows: dict[str, object] = {}
+    for name, distort in DISTORTIONS.items():
+        random = torch.Generator().manual_seed(1)
+        distorted = distort(raw, geometry, random).above_threshold(geometry)[0]
+        metrics = compare(reference.showers, distorted, floor, geometry)
+        rows[name] = {metric: compared.as_dict() for metric, compared in metrics.items()}
+    return rows
+
+
+def alike(showers: Showers, geometry: Geometry, n: int, draws: int) -> list[tuple[float, float]]:
+    """AUC and its error between random samples of the same kind, matched in energy."""
+    found = []
+    for seed in range(draws):
+        order = torch.randperm(len(showers), generator=torch.Generator().manual_seed(seed))
+        first, rest = showers[order[:n]], showers[order[n:]]
+        second = rest[matched(first.incident.energy, rest.incident.energy)]
+        auc = auc_features(first, second, geometry)
+        found.append((auc.value, auc.uncertainty))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--null", type=int, default=0, help="pairs of alike samples to draw")
+    arguments = parser.parse_args()
+    file = open_showers(arguments.data)
+    geometry = Geometry.load(file.geometry_name)
+    used = split_numbers(len(file), "test")
+    rows = table(read_sample(arguments.data, geometry, used), geometry, used)
+    showers = read_sample(arguments.data, geometry).showers
+    pairs = alike(showers, geometry, len(used), arguments.null)
+    print(json.dumps({"distortions": rows, "alike": pairs}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
