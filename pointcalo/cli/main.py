@@ -54,6 +54,9 @@ def main(arguments: list[str] | None = None) -> int:
         0 done, 1 a stated bound is broken, 2 the user's mistake, 3 a fault of ours, 130 Ctrl-C.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    # read when torch is imported: threads that spin while they wait make a training ten times
+    # slower as soon as another program wants the processor
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         code = _dispatch(arguments)
         sys.stdout.flush()

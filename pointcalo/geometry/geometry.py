@@ -105,6 +105,12 @@ class Geometry:
         """Number of colours of `colour`."""
         return max(sheets.num_colours for sheets in self._parts.kinds)
 
+    @cached_property
+    def layer_colours(self) -> Tensor:
+        """Number of colours in each layer, [L] int64: at most `num_colours`."""
+        of_kind = [sheets.num_colours for sheets in self._parts.kinds] + [1]  # -1: no part
+        return torch.tensor(of_kind, device=self.device)[self._parts.kind].amax(dim=1)
+
     def position(self, cell: Tensor) -> Tensor:
         """Centres [N, 3] in mm, float32."""
         xy = self._parts.position(cell).float()

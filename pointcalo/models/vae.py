@@ -40,8 +40,8 @@ class VAE(Model):
         generator: CellGenerator,
         *,
         encoder_width: int = 64,
-        learning_rate: float = 2e-3,
-        profile_learning_rate: float = 2e-3,
+        learning_rate: float = 3e-3,
+        profile_learning_rate: float = 3e-3,
         warm_up: float = 0.2,
         free_nats: float = 0.1,
     ) -> None:
@@ -74,7 +74,7 @@ class VAE(Model):
 
     def prepare(self, stream: Stream) -> None:
         """Fit the normalisations on the first showers of the stream."""
-        showers = first_showers(stream)
+        showers = first_showers(stream).to(self.generator.geometry.device)
         for part in (self.profile, self.generator, self.encoder):
             part.fit(showers)
         self.hits_per_shower.fill_(showers.num_points / len(showers))

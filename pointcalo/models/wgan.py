@@ -72,7 +72,7 @@ class WGAN(Model):
 
     def prepare(self, stream: Stream) -> None:
         """Fit the normalisations on the first showers of the stream."""
-        showers = first_showers(stream)
+        showers = first_showers(stream).to(self.generator.geometry.device)
         for part in (self.profile, self.generator, self.critic):
             part.fit(showers)
 

@@ -26,6 +26,7 @@ class Budget:
     def __init__(self, geometry: Geometry, profile: Profile) -> None:
         num_showers, num_layers = profile.counts.shape
         self.num_colours = geometry.num_colours
+        self.last = (geometry.layer_colours - 1).repeat(num_showers)
         self.counts = profile.counts.flatten()
         self.excess = profile.excess(geometry.layer_threshold).flatten()
         self.threshold = geometry.layer_threshold.repeat(num_showers)
@@ -70,14 +71,14 @@ class Budget:
             values[:, None].expand(left.shape) if several else values
             for values in (self.counts, self.threshold, self.excess, self.parity)
         )
-        last = self.num_colours - 1
+        last = self.last[:, None].expand(left.shape) if several else self.last
         excess = excess.clamp_min(0.0)
         return torch.stack(
             [
                 torch.log1p(left.clamp_min(0).float()),
                 left / counts.clamp_min(1),
                 parity.float(),
-                colour / max(last, 1),
+                colour / last.clamp_min(1),
                 (colour == 0).float(),
                 (colour == last).float(),
                 torch.log(excess / (left.clamp_min(1) * threshold) + EPS),

@@ -65,19 +65,18 @@ def light_cells(
         logit = field(layer, places, seen_by_cells(counts, uv, place))[:, 0]
         logit = _given_candidate(logit, pool.log_inclusion(cells, uv, is_sure))
         score = logit + noise.logistic(cells.shower, cells.cell, OCCUPANCY_STREAM)
-        last = colour == budget.num_colours - 1
-        wanted = torch.ones_like(is_sure) if last else score > 0
+        wanted = (score > 0) | (budget.last[cells.segment] == colour)
         chosen = best(score.masked_fill(~wanted, -torch.inf), cells.segment, budget.hits_left)
         chosen &= wanted
         budget.spend(cells.segment[chosen])
         looked.append((cells[~chosen], score[~chosen]))
         hits = cells[chosen]
-        if last and bool((short := _short(budget, turn)).any()):
+        if bool((short := _short(budget, turn)).any()):
             hits = Cells.join([hits, _fill(looked, short, budget)])
         lit.append(hits)
         edges = edges_beside(pool.geometry, pool.frame, hits)
         beside.append((edges, pool.cells(edges.target)))
-    missing = int(budget.hits_left.sum())
+    missing = int(budget.hits_left.clamp_min(0).sum())
     if missing:
         raise ValueError(
             f"profile: {missing} hits more than the layers have cells near the axis; expected a "
@@ -88,6 +87,8 @@ def light_cells(
 
 def _short(budget: Budget, turn: int) -> Tensor:
     """Layers whose turns are over and which have hits left, bool ``[Q]``."""
+    if turn % budget.num_colours < budget.num_colours - 1:
+        return torch.zeros_like(budget.hits_left, dtype=torch.bool)
     return (budget.hits_left > 0) & (budget.parity == turn // budget.num_colours)
 
 

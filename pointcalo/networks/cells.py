@@ -24,19 +24,19 @@ from pointcalo.networks.budget import BRIEF, EPS, LOWEST, Budget
 from pointcalo.networks.candidates import Cells, Edges, Pool, edges_beside
 from pointcalo.networks.cell_turns import draw_excess, light_cells
 from pointcalo.networks.context import LayerContext
+from pointcalo.networks.delay import Delay
 from pointcalo.networks.place import SIZE as PLACE
 from pointcalo.networks.place import Place
 from pointcalo.networks.profile import Profile
 from pointcalo.networks.seen import SEEN, SEEN_BY_CELLS, Seen, seen_by_cells
-from pointcalo.networks.turn_share import TurnShare, promise
+from pointcalo.networks.turn_share import SMALLEST, TurnShare, promise
 from pointcalo.nn.mixture import mixture_log_prob, mixture_sample
 from pointcalo.nn.mlp import mlp
-from pointcalo.showers import TIME, Incident, ShowerFrame, Showers, ptr_from_counts
+from pointcalo.showers import Incident, ShowerFrame, Showers, ptr_from_counts
 from pointcalo.showers.noise import Noise
-from pointcalo.units import SPEED_OF_LIGHT
 
-TIME_SCALE = 0.02  # ns: delays are linear below it and logarithmic above
 TIME_STREAM = 16  # noise streams used: 16 and 17
+SMALLEST_NEAR = 24  # below, the tiers of candidates would overlap
 
 
 class CellField(nn.Module):
@@ -74,9 +74,10 @@ class CellGenerator(nn.Module):
         components: logistics in a mixture.
         near: cells around the axis of each layer that are always candidates.
         proposals: draws of the energies of a turn, of which one is kept.
-    """
 
-    time_origin: Tensor
+    Raises:
+        ValueError: too few cells near the axis.
+    """
 
     def __init__(
         self,
@@ -88,6 +89,8 @@ class CellGenerator(nn.Module):
         near: int = 61,
         proposals: int = 16,
     ) -> None:
+        if near < SMALLEST_NEAR:
+            raise ValueError(f"near: got {near}; expected at least {SMALLEST_NEAR} cells")
         super().__init__()
         self.geometry = geometry
         self.latent = latent
@@ -99,13 +102,13 @@ class CellGenerator(nn.Module):
         self.energy = CellField(SEEN, width, 3 * components)
         self.share = TurnShare()
         self.time = mlp([PLACE + 2 + width, width, 3 * components])
-        self.register_buffer("time_origin", torch.tensor(0.0))
+        self.delay = Delay(geometry)
 
     def fit(self, showers: Showers) -> None:
         """Fit the buffers of normalisation to training showers."""
         self.place.fit(showers, self.geometry)
         self.context.fit(showers)
-        self.time_origin.fill_(float(self._delay(showers).median()))
+        self.delay.fit(showers)
 
     def log_prob(
         self, showers: Showers, latent: Tensor, noise: Noise, mirror: Tensor | None = None
@@ -136,7 +139,7 @@ class CellGenerator(nn.Module):
         place = self.place(pool.uv(hits), geometry.area(hits.cell), sign[hits.shower])
         time = mixture_log_prob(
             self._time_parameters(place, relative, contexts[1][hits.segment]),
-            torch.asinh((self._delay(showers) - self.time_origin) / TIME_SCALE),
+            self.delay(showers),
         )
         zero = torch.zeros(len(showers), device=latent.device)
         energy, share = self._energy_terms(hits, edges, budget, contexts[1], place, relative)
@@ -199,7 +202,9 @@ class CellGenerator(nn.Module):
         together = torch.bincount(row, minlength=len(sums))
         several = ((together > 1) & (together < left.flatten())).nonzero()[:, 0]
         promised = promise(parameters.detach(), row, left.flatten(), energy_left)[several]
-        share = self.share.log_prob(promised, sums[several] / energy_left[several])
+        share = self.share.log_prob(
+            promised, sums[several] / energy_left[several].clamp_min(SMALLEST)
+        )
         shower = several // (budget.num_colours * self.geometry.num_layers)
         zero = torch.zeros(len(budget.counts) // self.geometry.num_layers, device=row.device)
         return zero.index_add(0, hits.shower, log_prob), zero.index_add(0, shower, share)
@@ -250,8 +255,7 @@ class CellGenerator(nn.Module):
             noise.uniform(shower, cell, TIME_STREAM),
             noise.logistic(shower, cell, TIME_STREAM + 1),
         )
-        delay = TIME_SCALE * torch.sinh(delay.clamp(-8.0, 8.0)) + self.time_origin
-        time = self._light_time(incident)[shower, layer] + delay
+        time = self.delay.time(delay, incident, shower, layer)
         energy = geometry.layer_threshold[layer] + excess
         return Showers(
             points=torch.cat([geometry.position(cell)[:, :2], energy[:, None], time[:, None]], 1),
@@ -272,11 +276,3 @@ class CellGenerator(nn.Module):
         log_excess = torch.log(relative + EPS)
         features = [place, log_excess[:, None], log_excess[:, None] ** 2 / 8, context]
         return self.time(torch.cat(features, dim=-1))
-
-    def _light_time(self, incident: Incident) -> Tensor:
-        """When light along the axis reaches each layer, ns, ``[S, L]``."""
-        return self.geometry.layer_z / incident.direction[:, 2:] / SPEED_OF_LIGHT
-
-    def _delay(self, showers: Showers) -> Tensor:
-        light = self._light_time(showers.incident)[showers.index, showers.layer]
-        return showers.points[:, TIME] - light

@@ -58,6 +58,7 @@ class LayerContext(nn.Module):
         counts = profile.counts.float()
         excess = profile.excess(threshold)
         hits, energy = torch.log1p(counts), torch.log1p(excess / threshold)
+        depth = z.abs().max().clamp_min(1.0)
         total = profile.energy.sum(dim=1, keepdim=True).clamp_min(1e-6)
         centre = (profile.energy * z).sum(dim=1, keepdim=True) / total
         mean = torch.log(excess / (profile.counts.clamp_min(1) * threshold) + 1e-2)
@@ -67,8 +68,8 @@ class LayerContext(nn.Module):
             *_neighbouring(hits),
             *_neighbouring(energy),
             mean * (counts > 0),
-            (z - centre) / z.max(),
-            (centre / z.max()).expand_as(counts),
+            (z - centre) / depth,
+            (centre / depth).expand_as(counts),
             torch.log1p(counts.sum(dim=1, keepdim=True)).expand_as(counts),
             torch.log(total).expand_as(counts),
             layer / len(z),

@@ -7,16 +7,15 @@ import torch
 from torch import Tensor, nn
 
 from pointcalo.geometry import Geometry
+from pointcalo.networks.delay import Delay
 from pointcalo.networks.profile import Profile
 from pointcalo.nn.standardise import Standardise
 from pointcalo.projection.dequantise import dequantise
 from pointcalo.showers import TIME, Incident, ShowerFrame, Showers, ptr_from_counts
-from pointcalo.units import SPEED_OF_LIGHT
 
 FEATURES = 4  # u, v, energy, time
 U, V, ENERGY = 0, 1, 2
 EPS = 0.02  # of the threshold: keeps the logarithm of the excess finite
-TIME_SCALE = 0.02  # ns: delays are linear below it and logarithmic above
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,6 @@ class PointCoordinates(nn.Module):
     """
 
     radius: Tensor
-    time_origin: Tensor
     low: Tensor
     high: Tensor
 
@@ -84,7 +82,7 @@ class PointCoordinates(nn.Module):
         self.geometry = geometry
         self.standardise = Standardise(FEATURES)
         self.register_buffer("radius", torch.tensor(10.0))
-        self.register_buffer("time_origin", torch.tensor(0.0))
+        self.delay = Delay(geometry)
         self.register_buffer("low", torch.full((FEATURES,), -3.0))
         self.register_buffer("high", torch.full((FEATURES,), 3.0))
 
@@ -93,7 +91,7 @@ class PointCoordinates(nn.Module):
         frame = ShowerFrame(showers.incident, self.geometry.layer_z)
         uv = frame.to_frame(showers.xy, showers.layer, showers.index)
         self.radius.fill_(float(uv.norm(dim=-1).median().clamp_min(1e-3)))
-        self.time_origin.fill_(float(self._delay(showers).median()))
+        self.delay.fit(showers)
         raw = self._raw(showers)
         self.standardise.fit(raw)
         features = self.standardise(raw)
@@ -119,8 +117,7 @@ class PointCoordinates(nn.Module):
         frame = ShowerFrame(incident, self.geometry.layer_z)
         uv = self.radius * torch.sinh(raw[:, : V + 1])
         xy = frame.from_frame(uv, points.layer, points.shower)
-        light = self._light_time(incident)[points.shower, points.layer]
-        return xy, light + self.time_origin + TIME_SCALE * torch.sinh(raw[:, TIME])
+        return xy, self.delay.time(raw[:, TIME], incident, points.shower, points.layer)
 
     def _raw(self, showers: Showers) -> Tensor:
         frame = ShowerFrame(showers.incident, self.geometry.layer_z)
@@ -128,14 +125,6 @@ class PointCoordinates(nn.Module):
         uv = frame.to_frame(xy, showers.layer, showers.index)
         threshold = self.geometry.layer_threshold[showers.layer]
         relative = ((showers.energy - threshold) / threshold).clamp_min(0.0)
-        delay = torch.asinh((self._delay(showers) - self.time_origin) / TIME_SCALE)
+        delay = self.delay(showers)
         parts = [torch.asinh(uv / self.radius), torch.log(relative + EPS)[:, None], delay[:, None]]
         return torch.cat(parts, dim=-1)
-
-    def _light_time(self, incident: Incident) -> Tensor:
-        """When light along the axis reaches each layer, ns, ``[S, L]``."""
-        return self.geometry.layer_z / incident.direction[:, 2:] / SPEED_OF_LIGHT
-
-    def _delay(self, showers: Showers) -> Tensor:
-        light = self._light_time(showers.incident)[showers.index, showers.layer]
-        return showers.points[:, TIME] - light

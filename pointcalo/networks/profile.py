@@ -60,6 +60,9 @@ class ProfileModel(nn.Module):
         components: logistics in each mixture.
         embedding: learned numbers a detector layer.
         dropout: share of the recurrent state dropped in training.
+
+    Raises:
+        ValueError: a layer without a threshold.
     """
 
     def __init__(
@@ -71,6 +74,12 @@ class ProfileModel(nn.Module):
         embedding: int = 8,
         dropout: float = 0.0,
     ) -> None:
+        without = (geometry.layer_threshold <= 0).nonzero()[:, 0].tolist()
+        if without:
+            raise ValueError(
+                f"geometry {geometry.name}: layers {without} have threshold 0; generators need one "
+                "above 0: give threshold_MeV, about half of what a minimum-ionising particle leaves"
+            )
         super().__init__()
         self.geometry = geometry
         self.condition = Condition()
@@ -80,12 +89,16 @@ class ProfileModel(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.count_head = mlp([width, width, 3 * components])
         self.energy_head = mlp([width + 2, width, 3 * components])
+        self.register_buffer("log_excess_limits", torch.tensor([-3.0, 3.0]))
 
     def fit(self, showers: Showers) -> None:
         """Fit the buffers of normalisation to training showers."""
         self.condition.fit(showers.incident)
         profile = Profile.of(showers, self.geometry)
         self.history.fit(self._history(profile, showers.incident))
+        values = self._log_excess(profile)[profile.counts > 0]
+        # half a unit beyond what training showed: an unbounded tail would make energy from nothing
+        self.log_excess_limits.copy_(torch.stack([values.min() - 0.5, values.max() + 0.5]))
 
     def log_prob(self, showers: Showers) -> Tensor:
         """Log likelihood of the profiles of showers, ``[S]``."""
@@ -134,7 +147,9 @@ class ProfileModel(nn.Module):
             parameters = self.energy_head(torch.cat([output[:, 0], _count_features(count)], dim=-1))
             ratio = mixture_sample(
                 parameters, noise.uniform(shower, counter, 2), noise.logistic(shower, counter, 3)
-            ).exp()
+            )
+            low, high = self.log_excess_limits
+            ratio = (ratio.clamp(low, high).exp() - MIN_EXCESS).clamp_min(0.0)
             counts[:, layer] = count
             energy[:, layer] = count * threshold[layer] * (1.0 + ratio)
             spent = spent + energy[:, layer]

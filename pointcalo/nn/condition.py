@@ -46,9 +46,8 @@ class Condition(nn.Module):
     def _continuous(incident: Incident) -> Tensor:
         log_energy = incident.energy.log()
         cosine = incident.direction[:, 2]
-        return torch.stack(
-            [log_energy, cosine, torch.sqrt((1.0 - cosine**2).clamp_min(0.0))], dim=-1
-        )
+        sine = torch.linalg.vector_norm(incident.direction[:, :2], dim=-1)
+        return torch.stack([log_energy, cosine, sine], dim=-1)
 
     def forward(self, incident: Incident) -> Tensor:
         """Features ``[S, C]``.
@@ -56,7 +55,7 @@ class Condition(nn.Module):
         Raises:
             ValueError: a species the model has not been trained on.
         """
-        one_hot = (incident.pdg[:, None] == self.pdg).float()
+        one_hot = ((incident.pdg[:, None] == self.pdg) & (self.pdg != 0)).float()
         if not bool(one_hot.any(dim=-1).all()):
             known = [code for code in self.pdg.tolist() if code]
             got = sorted(set(incident.pdg.tolist()) - set(known))

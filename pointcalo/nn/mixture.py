@@ -15,7 +15,9 @@ MAX_LOG_MEAN = 20.0  # keeps exp finite for an untrained network
 
 
 def _unpack(parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    logit, mean, log_scale = parameters.chunk(3, dim=-1)
+    # half precision would move a narrow component by more than its width
+    wide = parameters.float() if parameters.dtype.itemsize < 4 else parameters
+    logit, mean, log_scale = wide.chunk(3, dim=-1)
     return logit, mean, log_scale.clamp(MIN_LOG_SCALE, MAX_LOG_SCALE)
 
 

@@ -1,7 +1,8 @@
 """Random numbers addressed by (seed, shower, counter, stream) instead of drawn in order.
 
-A shower keeps its numbers whatever the batch it is computed in, on every device: the number at a counter is the
-SplitMix64 finaliser of ``key + counter * golden ratio`` (Steele, Lea and Flood, OOPSLA 2014, doi:10.1145/2660193.2660195).
+A shower keeps its numbers whatever the batch it is computed in, on every device: the number at a
+counter is the SplitMix64 finaliser of ``key + counter * golden ratio`` (Steele, Lea and Flood,
+OOPSLA 2014, doi:10.1145/2660193.2660195).
 """
 
 import math
@@ -11,10 +12,10 @@ import torch
 from torch import Tensor
 
 STREAMS = 64  # independent numbers per counter
+GENERATION, SIMULATION, GUN = range(3)  # purposes
 
-_GOLDEN = 0x9E3779B97F4A7C15 - (
-    1 << 64
-)  # 64-bit constants, written as the signed integers torch holds
+# 64-bit constants, written as the signed integers that torch holds
+_GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)
 _MIX_1 = 0xBF58476D1CE4E5B9 - (1 << 64)
 _MIX_2 = 0x94D049BB133111EB - (1 << 64)
 
@@ -50,9 +51,13 @@ class Noise:
     key: Tensor
 
     @classmethod
-    def for_showers(cls, seed: int, number: Tensor) -> "Noise":
-        """Keys of the showers with these numbers ``[S]`` in the run with this seed."""
-        start = _mix(torch.tensor(seed, dtype=torch.int64, device=number.device) * _GOLDEN + 1)
+    def for_showers(cls, seed: int, number: Tensor, purpose: int = GENERATION) -> "Noise":
+        """Keys of the showers with these numbers ``[S]`` in the run with this seed.
+
+        Programs that share a seed need a purpose each, or they would share their numbers.
+        """
+        seeded = torch.tensor(seed, dtype=torch.int64, device=number.device) * _GOLDEN
+        start = _mix(_mix(seeded + 1) + purpose)
         return cls(_mix(start + number.to(torch.int64) * _GOLDEN))
 
     def to(self, device: torch.device | str) -> "Noise":

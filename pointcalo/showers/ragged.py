@@ -93,18 +93,21 @@ def segment_sum(values: Tensor, ptr: Tensor) -> Tensor:
         ptr: [S+1] int64.
 
     Returns:
-        sums [S, ...], twice differentiable.
+        sums [S, ...], twice differentiable; float32 for half-precision values, whose eight bits
+        would stop counting at 256.
 
     >>> segment_sum(torch.tensor([1.0, 2.0, 5.0]), torch.tensor([0, 2, 2, 3]))
     tensor([3., 0., 5.])
     """
-    return _SegmentSum.apply(values.contiguous(), ptr)
+    wide = values.float() if values.dtype.itemsize < 4 else values
+    return _SegmentSum.apply(wide.contiguous(), ptr)
 
 
 def segment_mean(values: Tensor, ptr: Tensor) -> Tensor:
     """Mean over each segment, [P, ...] to [S, ...]; an empty segment gives 0."""
-    counts = ptr.diff().clamp(min=1).to(values.dtype)
-    return segment_sum(values, ptr) / counts.reshape(-1, *[1] * (values.dim() - 1))
+    sums = segment_sum(values, ptr)
+    counts = ptr.diff().clamp(min=1).to(sums.dtype)
+    return sums / counts.reshape(-1, *[1] * (values.dim() - 1))
 
 
 def segment_max(values: Tensor, ptr: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 from pointcalo.geometry import Geometry
 from pointcalo.projection import Projector
 from pointcalo.showers import Incident, Showers
-from pointcalo.showers.noise import Noise
+from pointcalo.showers.noise import SIMULATION, Noise
 from pointcalo.simulation import streams
 from pointcalo.simulation.deposits import DepositEnergy
 from pointcalo.simulation.electromagnetic import conversion_depth, pair_share
@@ -69,7 +69,7 @@ class ParametricSimulation:
     def deposits(self, incident: Incident, seed: int, first: int = 0) -> Showers:
         """Single deposits anywhere in the active layers; arguments and errors as `simulate`."""
         self._check(incident)
-        noise = Noise.for_showers(seed, torch.arange(first, first + len(incident)))
+        noise = Noise.for_showers(seed, torch.arange(first, first + len(incident)), SIMULATION)
         up = incident.direction[:, 2] > 0
         sides = [(s, (up == (s > 0)).nonzero().flatten()) for s in self.energies]
         sides = [(side, chosen) for side, chosen in sides if len(chosen)]

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pointcalo.geometry import Geometry
 from pointcalo.showers import Incident
-from pointcalo.showers.noise import Noise
+from pointcalo.showers.noise import GUN, Noise
 from pointcalo.simulation import streams
 from pointcalo.units import GeV, degree
 
@@ -105,7 +105,7 @@ class ParticleGun:
         """
         if number < 1:
             raise ValueError(f"showers: got {number}; expected at least 1")
-        noise = Noise.for_showers(seed, torch.arange(first, first + number))
+        noise = Noise.for_showers(seed, torch.arange(first, first + number), GUN)
         u = torch.stack([_uniform(noise, counter) for counter in range(5)])
         low, high = _range("energy_GeV", self.energy_GeV)
         energy = low * (high / low) ** u[0] * GeV

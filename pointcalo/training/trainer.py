@@ -157,6 +157,7 @@ class Trainer:
                 "resume it, or choose another directory"
             )
         self.run_directory.mkdir(parents=True, exist_ok=True)
+        model.to(self.processes.device)
         if prepare:
             model.prepare(stream)
         state = self._state(model)

@@ -1,10 +1,13 @@
 """The cell-graph generator: what it must keep exactly, on every layout."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from networks.showers import blobs, incident_particles
 
-from pointcalo.geometry import Geometry
+from pointcalo.geometry import Cartesian, Geometry
+from pointcalo.networks.candidates import Cells, Pool
 from pointcalo.networks.cells import CellGenerator
 from pointcalo.networks.profile import Profile
 from pointcalo.showers import Showers
@@ -147,3 +150,87 @@ def test_training_learns_where_the_hits_are(toy: Geometry) -> None:
     assert 0.9 < float(radius) < 1.1
     spectrum = generated.energy.log().std() / showers.energy.log().std()
     assert 0.8 < float(spectrum) < 1.2
+
+
+def test_layers_of_different_colours_need_no_filling(
+    toy: Geometry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hexagons beside squares: each layer has a last turn of its own."""
+    squares = Cartesian(pitch_mm=12.0, nx=15, ny=15)
+    layers = [replace(layer, segmentation=squares) for layer in toy.layers[:2]]
+    mixed = Geometry("mixed", [*layers, *toy.layers[2:]])
+    assert mixed.layer_colours.tolist() == [4, 4, 3, 3, 3, 3, 3, 3]
+    generator = _generator(mixed)
+    showers = blobs(mixed, 10)
+    generator.fit(showers)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a layer had to be filled")
+
+    monkeypatch.setattr("pointcalo.networks.cell_turns._fill", refuse)
+    _check_exact(*_sample(generator, showers), mixed)
+
+
+def test_hits_on_the_threshold_have_a_finite_likelihood(toy: Geometry) -> None:
+    showers = blobs(toy, 5)
+    points = showers.points.clone()
+    points[:, 2] = toy.layer_threshold[showers.layer]
+    flat = showers.replace(points=points)
+    generator = _generator(toy)
+    generator.fit(showers)
+    noise = Noise.for_showers(1, torch.arange(5))
+    terms = generator.log_prob(flat, noise.latent(LATENT), noise)
+    assert all(bool(term.isfinite().all()) for term in terms.values())
+    _check_exact(*_sample(generator, flat), toy)
+
+
+def test_what_sampling_looked_at_is_what_training_sees(toy: Geometry) -> None:
+    """The same cells with the same logits, for showers that the generator made itself."""
+    generator = _generator(toy)
+    showers = blobs(toy, 4)
+    generator.fit(showers)
+    with torch.no_grad():
+        generator.occupancy.head[-1].bias.fill_(1.2)  # plenty lit: nothing has to be filled
+    sampled, trained = Recorder(generator), Recorder(generator)
+    noise = Noise.for_showers(1, torch.arange(4))
+    with sampled:
+        made = generator(noise.latent(LATENT), showers.incident, Profile.of(showers, toy), noise)
+    with trained:
+        generator.log_prob(made, noise.latent(LATENT), noise)
+    assert len(sampled.logit) > 300
+    for key, logit in sampled.logit.items():
+        assert trained.logit[key] == pytest.approx(logit, abs=1e-4)
+
+
+class Recorder:
+    """Logits of the occupancy by (shower, cell), while it is switched on."""
+
+    def __init__(self, generator: CellGenerator) -> None:
+        self.generator = generator
+        self.logit: dict[tuple[int, int], float] = {}
+
+    def __enter__(self) -> None:
+        self.hook = self.generator.occupancy.register_forward_hook(self._outputs)
+        self.inclusion = Pool.log_inclusion
+        recorder = self
+
+        def log_inclusion(pool: Pool, cells: Cells, *rest: torch.Tensor) -> torch.Tensor:
+            recorder.cells = cells
+            if recorder.pending is not None:
+                recorder._keep()
+            return recorder.inclusion(pool, cells, *rest)
+
+        self.pending: torch.Tensor | None = None
+        Pool.log_inclusion = log_inclusion  # type: ignore[method-assign]
+
+    def __exit__(self, *_: object) -> None:
+        Pool.log_inclusion = self.inclusion  # type: ignore[method-assign]
+        self.hook.remove()
+
+    def _outputs(self, _: object, __: object, output: torch.Tensor) -> None:
+        self.pending = output.detach()[:, 0]
+
+    def _keep(self) -> None:
+        keys = zip(self.cells.shower.tolist(), self.cells.cell.tolist(), strict=True)
+        self.logit |= dict(zip(keys, self.pending.tolist(), strict=True))
+        self.pending = None

@@ -1,5 +1,8 @@
 """The profile model: a likelihood that sums to one, samples that follow it."""
 
+from dataclasses import replace
+
+import pytest
 import torch
 from networks.showers import blobs, incident_particles
 
@@ -66,3 +69,10 @@ def test_axis_offset_is_the_distance_in_cells() -> None:
     expected = torch.full((1, geometry.num_layers), 3.0 / float(size))
     torch.testing.assert_close(axis_offset(geometry, axis), expected)
     assert float(axis_offset(geometry, axis + 1e4).min()) == 5.0
+
+
+def test_a_layer_without_threshold_is_refused() -> None:
+    toy = Geometry.load("toy")
+    layers = [replace(toy.layers[0], threshold=0.0), *toy.layers[1:]]
+    with pytest.raises(ValueError, match=r"layers \[0\] have threshold 0.*threshold_MeV"):
+        ProfileModel(Geometry("bare", layers))

@@ -2,7 +2,9 @@
 
 import torch
 
-from pointcalo.showers.noise import Noise
+from pointcalo.showers.noise import GENERATION, SIMULATION, Noise
+
+PINNED = [0.8872900605201721, 0.2324264645576477, 0.9444418549537659]
 
 
 def _numbers(noise: Noise, count: int, stream: int = 0) -> torch.Tensor:
@@ -45,3 +47,16 @@ def test_normal_and_logistic_moments() -> None:
     shower = torch.zeros(100000, dtype=torch.int64)
     logistic = noise.logistic(shower, torch.arange(100000))
     assert abs(logistic.var() - torch.pi**2 / 3) < 0.1
+
+
+def test_programs_with_the_same_seed_share_no_numbers() -> None:
+    number = torch.arange(100)
+    a = _numbers(Noise.for_showers(1, number, GENERATION), 100).ravel()
+    b = _numbers(Noise.for_showers(1, number, SIMULATION), 100).ravel()
+    assert abs(float(torch.corrcoef(torch.stack([a, b]))[0, 1])) < 0.05
+
+
+def test_numbers_are_those_of_every_version() -> None:
+    """An exported generator and old files rely on them."""
+    got = _numbers(Noise.for_showers(7, torch.arange(1)), 3)[0]
+    assert got.tolist() == PINNED

@@ -118,3 +118,9 @@ def test_pointers_rows_and_index() -> None:
     assert index_from_ptr(PTR).tolist() == [1, 1, 1, 2, 5, 5, 5, 5]
     assert rows_of(PTR, torch.tensor([5, 0, 1, 5])).tolist() == [4, 5, 6, 7, 0, 1, 2, 4, 5, 6, 7]
     assert rows_of(PTR, torch.tensor([], dtype=torch.int64)).tolist() == []
+
+
+def test_half_precision_does_not_stop_counting() -> None:
+    values, ptr = torch.ones(2000, dtype=torch.bfloat16), torch.tensor([0, 2000])
+    assert float(segment_sum(values, ptr)) == 2000
+    assert float(segment_mean(values, ptr)) == 1
