@@ -67,11 +67,11 @@ def reading(path: Path) -> dict[str, float]:
 
 def sampling(run: Path, incident: Incident) -> dict[str, float]:
     """Milliseconds a shower end to end (profile, hits, cells), by size of the batch."""
-    model, geometry = trained_model(run, "cpu")
+    model, _ = trained_model(run, "cpu")
     result = {}
     for batch in (1, 10, 100):
         chosen = incident[:SHOWERS] if batch > 1 else incident[:30]
-        sampler = Sampler(model, geometry, max_showers=batch)
+        sampler = Sampler(model, max_showers=batch)
         time_each = seconds(lambda s=sampler, i=chosen: list(s.sample(i, seed=1))) / len(chosen)
         result[f"batch_{batch}_ms"] = 1e3 * time_each
     hits = sum(batch.num_points for batch in sampler.sample(chosen, seed=1)) / len(chosen)

@@ -25,7 +25,7 @@ def run(config: DictConfig) -> None:
         torch.set_num_threads(config.threads)
     model, geometry = trained_model(config.run, config.device)
     incident = _incident(config, geometry).to(config.device)
-    sampler = Sampler(model, geometry, max_points=config.max_points, max_showers=config.max_showers)
+    sampler = Sampler(model, max_points=config.max_points, max_showers=config.max_showers)
     start = perf_counter()
     with tqdm(total=len(incident), unit="shower", desc="sample", disable=None) as bar:
         number = write(
@@ -45,14 +45,30 @@ def run(config: DictConfig) -> None:
 
 def _incident(config: DictConfig, geometry: Geometry) -> Incident:
     if config.like is None:
-        given = {key: config[key] for key in GUN if config[key] is not None}
-        trained = run_config(config.run).simulation
-        drop = ANGLE if set(given) & set(ANGLE) else ()
-        options = {key: trained[key] for key in GUN if key not in drop} | given
-        return ParticleGun.at(geometry, **options).draw(config.showers, config.seed)
+        return _gun(config, geometry).draw(config.showers, config.seed)
     file = open_showers(config.like)
     file.check_geometry(geometry)
     return file.incident()[split_numbers(len(file), config.split)]
+
+
+def _gun(config: DictConfig, geometry: Geometry) -> ParticleGun:
+    """Particles as asked for; what is not said is as in the simulation of the training.
+
+    Raises:
+        ValueError: trained on a file, whose ranges are not recorded, and not all is said.
+    """
+    given = {key: config[key] for key in GUN if config[key] is not None}
+    trained = run_config(config.run).simulation
+    angle = set(given) & set(ANGLE)
+    if trained is None and not (angle and {"particle", "energy_GeV"} <= set(given)):
+        raise ValueError(
+            f"{config.run}: trained on a file; give like=FILE, or say which particles: particle=, "
+            f"energy_GeV= and one of {', '.join(ANGLE)}"
+        )
+    defaults = (
+        {} if trained is None else {k: trained[k] for k in GUN if k not in ANGLE or not angle}
+    )
+    return ParticleGun.at(geometry, **{**defaults, **given})
 
 
 def _counted(batches: Iterator[Showers], bar: tqdm) -> Iterator[Showers]:

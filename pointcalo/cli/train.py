@@ -109,6 +109,8 @@ def _prepared(
             defaults = OmegaConf.load(folder("configs") / "simulate.yaml")
             simulate.run(OmegaConf.merge(defaults, config.simulation, settings))
         trainer.processes.wait()
+    else:
+        config.simulation = None  # the particles are those of the file
     with open_dict(config):
         config.data = str(Path(config.data).absolute())
     return config

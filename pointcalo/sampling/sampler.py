@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import torch
 
-from pointcalo.geometry import Geometry
 from pointcalo.models.base import Model
 from pointcalo.showers import Incident, Showers
 from pointcalo.showers.noise import Noise
 
 PROFILE_BATCH = 1000  # showers whose profiles are drawn together: a profile is small
+LATENT_STREAM = 4  # beside the profile's 0 to 3
 
 
 class Sampler:
@@ -20,7 +20,6 @@ class Sampler:
 
     Args:
         model: with ``profile`` and ``generator``, in evaluation mode, on its device.
-        geometry: the detector, on the same device.
         max_points: hits of a batch, which bounds the memory; a single larger shower still makes a
             batch. max_showers: showers of a batch.
     """
@@ -28,13 +27,11 @@ class Sampler:
     def __init__(
         self,
         model: Model,
-        geometry: Geometry,
         *,
         max_points: int = 50_000,
         max_showers: int = 1000,
     ) -> None:
         self.model = model.eval()
-        self.geometry = geometry
         self.max_points = max_points
         self.max_showers = max_showers
 
@@ -69,6 +66,3 @@ class Sampler:
             points += count
         if start < len(hits):
             yield slice(start, len(hits))
-
-
-LATENT_STREAM = 4  # beside the profile's 0 to 3

@@ -19,7 +19,7 @@ class Processes:
     """Device and number format of this process, and the sums it makes with the others.
 
     Args:
-        accelerator: "cpu", "cuda", "mps", or "auto": CUDA where there is a device, else the CPU.
+        accelerator: "cpu", "cuda", or "auto": CUDA where there is a device, else the CPU.
         precision: "32-true", "bf16-mixed", or None for bf16 where CUDA has it.
     """
 

@@ -48,7 +48,7 @@ class Trainer:
         floor: learning rate at the end, relative to its peak.
         ema_decay: of the averaged weights.
         seed: of the random numbers that losses draw.
-        accelerator: "auto", "cpu", "cuda" or "mps".
+        accelerator: "auto", "cpu" or "cuda".
         precision: "32-true" or "bf16-mixed"; None: bf16 where CUDA has it.
         progress_bar: None: only on a terminal.
     """

@@ -1,5 +1,7 @@
 """The main job from the command line: train, resume, sample; and what goes wrong on the way."""
 
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import h5py
@@ -7,8 +9,10 @@ import pytest
 import torch
 
 from pointcalo.cli.main import main
-from pointcalo.formats import NativeFile
+from pointcalo.formats import NativeFile, ShowerStream
 from pointcalo.geometry import Geometry
+from pointcalo.showers import Showers
+from pointcalo.training.checkpoint import load_weights
 
 SMALL = [
     "threads=1",
@@ -64,12 +68,20 @@ def test_sample_particles_of_ones_own(run: Path, tmp_path: Path) -> None:
     assert torch.equal(NativeFile(one).read().ptr, NativeFile(other).read().ptr)
 
 
-def test_train_on_a_file_with_a_detector_of_ones_own(run: Path, tmp_path: Path) -> None:
+def test_train_on_a_file_with_a_detector_of_ones_own(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     detector = tmp_path / "my_detector.yaml"
     detector.write_text((run / "geometry.yaml").read_text())
     arguments = [f"geometry={detector}", f"data={run / 'showers.h5'}", f"output={tmp_path / 'r'}"]
     assert main(["train", *arguments, *SMALL]) == 0
     assert not (tmp_path / "r" / "showers.h5").exists()
+    output = tmp_path / "x.h5"
+    sample = ["sample", f"run={tmp_path / 'r'}", f"output={output}", "showers=3", "threads=1"]
+    assert main(sample) == 2
+    assert "trained on a file; give like=FILE" in capsys.readouterr().err
+    assert main([*sample, "particle=photon", "energy_GeV=2", "theta_deg=5"]) == 0
+    assert len(NativeFile(output)) == 3
 
 
 def test_a_spoilt_file_is_one_line(
@@ -113,3 +125,32 @@ def test_mistakes_are_one_line(
 def test_a_run_is_not_overwritten(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "geometry=toy", f"output={run}", *SMALL]) == 2
     assert "holds a run already" in capsys.readouterr().err
+
+
+def test_an_interrupted_training_goes_on(tmp_path: Path) -> None:
+    """Resumed, it ends with the weights of one that was never interrupted."""
+    data, geometry = tmp_path / "showers.h5", "geometry=toy"
+    assert main(["simulate", geometry, f"output={data}", "showers=120", "threads=1"]) == 0
+    whole, part = tmp_path / "whole", tmp_path / "part"
+    epochs = ["trainer.epochs=2", "trainer.minutes=null"]
+    train = ["train", geometry, f"data={data}", *SMALL, *epochs]
+    assert main([*train, f"output={whole}"]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ShowerStream, "epoch", interrupted(ShowerStream.epoch))
+        assert main([*train, f"output={part}"]) == 130
+    assert main(["train", geometry, f"resume={part}"]) == 0
+    first, second = (load_weights(path / "checkpoints" / "best.pt") for path in (whole, part))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def interrupted(epoch: Callable[..., Iterator[Showers]]) -> Callable[..., Iterator[Showers]]:
+    """The batches of a stream, with Ctrl-C at the second one of the second epoch."""
+
+    def batches(stream: ShowerStream, number: int, start: int = 0) -> Iterator[Showers]:
+        for position, showers in enumerate(epoch(stream, number, start)):
+            if (number, position) == (1, 1):
+                signal.raise_signal(signal.SIGINT)
+            yield showers
+
+    return batches

@@ -25,8 +25,8 @@ def _model(geometry: Geometry) -> VAE:
 def test_the_same_showers_whatever_the_batch() -> None:
     geometry = Geometry.load("toy")
     model, incident = _model(geometry), incident_particles(12)
-    large = Showers.cat(list(Sampler(model, geometry).sample(incident, seed=3)))
-    small = Sampler(model, geometry, max_points=100, max_showers=5)
+    large = Showers.cat(list(Sampler(model).sample(incident, seed=3)))
+    small = Sampler(model, max_points=100, max_showers=5)
     batches = list(small.sample(incident, seed=3))
     assert len(batches) > 2
     again = Showers.cat(batches)
@@ -38,13 +38,13 @@ def test_the_same_showers_whatever_the_batch() -> None:
 
 def test_another_seed_gives_other_showers() -> None:
     geometry = Geometry.load("toy")
-    sampler, incident = Sampler(_model(geometry), geometry), incident_particles(5)
+    sampler, incident = Sampler(_model(geometry)), incident_particles(5)
     a, b = (Showers.cat(list(sampler.sample(incident, seed=seed))) for seed in (1, 2))
     assert a.counts.tolist() != b.counts.tolist()
 
 
 def test_batches_are_bounded_by_points() -> None:
     geometry = Geometry.load("toy")
-    sampler = Sampler(_model(geometry), geometry, max_points=100, max_showers=3)
+    sampler = Sampler(_model(geometry), max_points=100, max_showers=3)
     slices = list(sampler._batches([50, 50, 1, 300, 10, 10, 10, 10]))
     assert [(s.start, s.stop) for s in slices] == [(0, 2), (2, 3), (3, 4), (4, 7), (7, 8)]
