@@ -19,11 +19,14 @@ def written_beside(path: str | Path) -> Iterator[Path]:
         the path to write to.
 
     Raises:
+        ValueError: a device or a pipe of that name, which a rename would replace.
         OSError: no such folder, no permission, disk full: one line, and nothing is left behind.
     """
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(f"{path}: is a folder, expected the name of a file")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path}: is a device or a pipe, expected the name of a regular file")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: no folder {path.parent}, make it first")
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")

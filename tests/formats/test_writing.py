@@ -1,5 +1,6 @@
 """Writing: piece by piece, complete or not at all."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -62,6 +63,14 @@ def test_nowhere_to_write(make_showers: MakeShowers, tmp_path: Path) -> None:
         write(tmp_path / "nowhere" / "a.h5", make_showers(2), **MADE)
     with pytest.raises(IsADirectoryError, match="is a folder, expected the name of a file"):
         write(tmp_path, make_showers(2), **MADE)
+
+
+def test_a_pipe_is_not_replaced(make_showers: MakeShowers, tmp_path: Path) -> None:
+    path = tmp_path / "pipe.h5"
+    os.mkfifo(path)
+    with pytest.raises(ValueError, match=r"pipe.h5: is a device or a pipe, expected the name of"):
+        write(path, make_showers(2), **MADE)
+    assert path.is_fifo() and len(list(tmp_path.iterdir())) == 1
 
 
 def test_no_permission(make_showers: MakeShowers, tmp_path: Path) -> None:
