@@ -64,7 +64,10 @@ def _of_configuration(error: BaseException) -> bool:
 
 def _root(error: BaseException) -> BaseException:
     """The user's mistake below Hydra's "Error in call to target", which wraps it."""
-    return error.__cause__ if isinstance(error.__cause__, ValueError) else error
+    wrapped = (
+        type(error).__name__ == "InstantiationException"
+    )  # by its name: Hydra stays unimported
+    return error.__cause__ if wrapped and isinstance(error.__cause__, ValueError) else error
 
 
 def _trace(error: BaseException) -> str:

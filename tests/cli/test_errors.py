@@ -35,3 +35,9 @@ def test_unknown_target_is_the_users_mistake() -> None:
     code, line = explain(caught.value)
     assert code == 2
     assert "no.such.Thing" in line and "\n" not in line
+
+
+def test_message_of_an_error_with_a_cause_is_kept() -> None:
+    error = ValueError("showers: got 'x', expected a whole number")
+    error.__cause__ = ValueError("invalid literal")
+    assert explain(error) == (2, "showers: got 'x', expected a whole number")
