@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -65,6 +66,9 @@ class Geometry:
         from pointcalo.geometry.files import save_geometry
 
         save_geometry(self, Path(path))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Geometry":
+        return self  # frozen: a copy of a model shares its tables
 
     def __repr__(self) -> str:
         return f"Geometry({self.name!r}, {self.num_layers} layers, {self.num_cells} cells)"

@@ -1,3 +1,4 @@
+import copy
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,11 @@ def write(place: Path, name: str = "mine", **changes: object) -> Path:
     path = place / f"{name}.yaml"
     path.write_text(yaml.safe_dump(content))
     return path
+
+
+def test_a_copy_of_a_model_shares_its_geometry() -> None:
+    geometry = Geometry.load("toy")
+    assert copy.deepcopy({"geometry": geometry})["geometry"] is geometry
 
 
 def test_layers_follow_one_another(tmp_path: Path) -> None:
