@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from pointcalo.cli.errors import DONE, debugging, explain
 from pointcalo.cli.keys import Key, close_names, read_keys
+from pointcalo.cli.settings import check_settings
 from pointcalo.resources import folder
 
 FLAGS = (
@@ -104,6 +105,7 @@ def _quiet(command: str, overrides: list[str]) -> list[str]:
         "hydra.output_subdir": "null",
         "hydra.sweep.dir": "runs/multirun/${now:%Y-%m-%d_%H-%M-%S}",
         "hydra/job_logging": "none",
+        "hydra.hydra_logging.formatters.simple.format": "'%(message)s'",
     }
     given = {override.partition("=")[0].lstrip("+~") for override in overrides}
     return [f"{key}={value}" for key, value in settings.items() if key not in given] + overrides
@@ -124,6 +126,7 @@ def _task(command: str) -> Callable[[DictConfig], None]:
 def _guarded(command: str, config: DictConfig) -> int:
     try:
         _check_missing(command, config)
+        check_settings(config, {key.name: key.default for key in _keys(command)})
         run = importlib.import_module(f"pointcalo.cli.{command}").run
         return run(config) or DONE
     except Exception as error:
