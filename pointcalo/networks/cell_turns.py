@@ -49,19 +49,10 @@ def light_cells(
     lit: list[Cells] = []
     for turn in range(2 * budget.num_colours):
         colour = turn % budget.num_colours
-        seen = [edges.where(cells.turn == turn) for edges, cells in beside]
-        key, is_sure = pool.look(
-            torch.cat([pool.near[near.turn == turn], *(edges.target for edges in seen)]),
-            pool.far[far.turn == turn],
-        )
-        cells = pool.cells(key)
-        known = budget.hits_left[cells.segment] > 0
-        key, cells, is_sure = key[known], cells[known], is_sure[known]
+        cells, is_sure, counts = _look(pool, near, far, beside, turn, budget)
         uv = pool.uv(cells)
-        counts = sum(edges.onto(key).count(len(key)) for edges in seen)
         layer = field.layer(context, budget.brief(colour, with_energy=False))[cells.segment]
         places = place(uv, pool.geometry.area(cells.cell))
-        counts = counts if seen else places.new_zeros(len(key), KINDS)
         logit = field(layer, places, seen_by_cells(counts, uv, place))[:, 0]
         logit = _given_candidate(logit, pool.log_inclusion(cells, uv, is_sure))
         score = logit + noise.logistic(cells.shower, cells.cell, OCCUPANCY_STREAM)
@@ -83,6 +74,29 @@ def light_cells(
             "shower that fits the geometry (is the model trained, does its axis cross the cells?)"
         )
     return _ordered(lit, [edges for edges, _ in beside], pool.geometry.num_cells)
+
+
+def _look(
+    pool: Pool,
+    near: Cells,
+    far: Cells,
+    beside: list[tuple[Edges, Cells]],
+    turn: int,
+    budget: Budget,
+) -> tuple[Cells, Tensor, Tensor]:
+    """Candidates of a turn; whether each is sure to be looked at; what it sees ``[C, 5]``."""
+    seen = [edges.where(cells.turn == turn) for edges, cells in beside]
+    key, is_sure = pool.look(
+        torch.cat([pool.near[near.turn == turn], *(edges.target for edges in seen)]),
+        pool.far[far.turn == turn],
+    )
+    cells = pool.cells(key)
+    wanted = budget.hits_left[cells.segment] > 0
+    key, cells = key[wanted], cells[wanted]
+    counts = torch.zeros(len(key), KINDS, device=key.device)
+    for edges in seen:
+        counts = counts + edges.onto(key).count(len(key))
+    return cells, is_sure[wanted], counts
 
 
 def _short(budget: Budget, turn: int) -> Tensor:

@@ -248,14 +248,7 @@ class CellGenerator(nn.Module):
             noise,
             self.proposals,
         )
-        relative = excess / geometry.layer_threshold[layer]
-        parameters = self._time_parameters(place, relative, contexts[1][hits.segment])
-        delay = mixture_sample(
-            parameters,
-            noise.uniform(shower, cell, TIME_STREAM),
-            noise.logistic(shower, cell, TIME_STREAM + 1),
-        )
-        time = self.delay.time(delay, incident, shower, layer)
+        time = self._draw_times(hits, excess, contexts[1], place, incident, noise)
         energy = geometry.layer_threshold[layer] + excess
         return Showers(
             points=torch.cat([geometry.position(cell)[:, :2], energy[:, None], time[:, None]], 1),
@@ -264,6 +257,24 @@ class CellGenerator(nn.Module):
             incident=incident,
             cell=cell,
         )
+
+    def _draw_times(
+        self,
+        hits: Cells,
+        excess: Tensor,
+        context: Tensor,
+        place: Tensor,
+        incident: Incident,
+        noise: Noise,
+    ) -> Tensor:
+        """Times of the hits in ns, ``[H]``."""
+        relative = excess / self.geometry.layer_threshold[hits.layer]
+        delay = mixture_sample(
+            self._time_parameters(place, relative, context[hits.segment]),
+            noise.uniform(hits.shower, hits.cell, TIME_STREAM),
+            noise.logistic(hits.shower, hits.cell, TIME_STREAM + 1),
+        )
+        return self.delay.time(delay, incident, hits.shower, hits.layer)
 
     def _contexts(
         self, incident: Incident, profile: Profile, latent: Tensor
