@@ -126,7 +126,8 @@ def _task(command: str) -> Callable[[DictConfig], None]:
 def _guarded(command: str, config: DictConfig) -> int:
     try:
         _check_missing(command, config)
-        check_settings(config, {key.name: key.default for key in _keys(command)})
+        keys = read_keys(folder("configs"), command, HydraConfig.get().runtime.choices)
+        check_settings(config, {key.name: key.default for key in keys})
         run = importlib.import_module(f"pointcalo.cli.{command}").run
         return run(config) or DONE
     except Exception as error:

@@ -48,9 +48,6 @@ def _check(config: DictConfig) -> None:
         raise ValueError(f"simulation: got {config.simulation!r}; expected parametric")
     if config.points not in POINTS:
         raise ValueError(f"points: got {config.points!r}; expected {' or '.join(POINTS)}")
-    for name in ("showers", "batch"):
-        if not isinstance(config[name], int) or config[name] < 1:
-            raise ValueError(f"{name}: got {config[name]!r}; expected a whole number from 1 on")
 
 
 def _incident(config: DictConfig, geometry: Geometry) -> Incident:

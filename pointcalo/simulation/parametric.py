@@ -19,10 +19,12 @@ from pointcalo.simulation.hadronic import pion_sources
 from pointcalo.simulation.placement import place_deposits
 from pointcalo.simulation.sources import Sources, SubShowers, electromagnetic_sources
 from pointcalo.simulation.stack import Stack
+from pointcalo.units import GeV
 
 PHOTON = 22
 LIGHT = (PHOTON, 11, -11)
 PIONS = (211, -211)
+HIGHEST_ENERGY = 100_000 * GeV  # each MeV leaves deposits that are held in memory
 
 
 class ParametricSimulation:
@@ -58,8 +60,10 @@ class ParametricSimulation:
             S showers with cells, sorted by cell; energy outside every cell is lost.
 
         Raises:
-            ValueError: a particle that is not simulated, or that flies away from the layers.
+            ValueError: a particle that is not simulated, flies away from the layers or has more
+                than 100 TeV.
         """
+        self._check(incident)
         batches = [
             self.projector(self.deposits(incident[part], seed, first + part.start))[0]
             for part in self._parts(incident)
@@ -90,6 +94,12 @@ class ParametricSimulation:
             raise ValueError(
                 f"the parametric simulation has no particle with PDG number "
                 f"{int(incident.pdg[~known][0])}; expected one of {LIGHT + PIONS}"
+            )
+        highest = float(incident.energy.max())
+        if highest > HIGHEST_ENERGY:
+            raise ValueError(
+                f"the parametric simulation got an incident energy of {highest / GeV:g} GeV; "
+                f"expected at most {HIGHEST_ENERGY / GeV:g} GeV"
             )
         for side, stack in self.stacks.items():
             away = incident.direction[:, 2] * side > 0

@@ -1,6 +1,8 @@
 """Incident particles: names, and the sampler that simulate, train and sample share.
 
-Angles are polar angles to the layers' normal; a pseudorapidity eta is theta = 2 atan(exp(-eta)).
+Angles are polar angles to the layers' normal; a pseudorapidity eta is theta = 2 atan(exp(-eta)),
+about the same normal: the detector's eta in an endcap, but not in a barrel, where a particle from
+the interaction point comes in at theta_deg = 0 whatever its eta.
 Shower n of a seed is the same particle however many are asked for at once.
 """
 
@@ -79,12 +81,15 @@ class ParticleGun:
                 raise ValueError("direction: got z = 0; expected one that crosses the layers")
         if self.position is not None:
             _vector("position", self.position, 2)
-        low, high = _range("theta_deg", self.theta_deg or 0.0)
+        low, high = _range("theta_deg", 0.0 if self.theta_deg is None else self.theta_deg)
         if low < 0 or high >= 90:
             raise ValueError(f"theta_deg: got {self.theta_deg}; expected 0 to below 90 degrees")
         low, _ = _range("eta", DEFAULT_ETA if self.eta is None else self.eta)
         if low <= 0:
-            raise ValueError(f"eta: got {self.eta}; expected numbers above 0")
+            raise ValueError(
+                f"eta: got {self.eta}; expected numbers above 0: eta is about the layers' normal, "
+                "in a barrel too; give theta_deg=0 for a particle that comes in straight"
+            )
         _range("phi_deg", self.phi_deg)
 
     @classmethod
@@ -159,16 +164,22 @@ def _between(limits: tuple[float, float], u: Tensor) -> Tensor:
 
 
 def _range(name: str, value: Range) -> tuple[float, float]:
-    numbers = [value, value] if isinstance(value, int | float) else list(value)
+    numbers = [value, value] if isinstance(value, int | float) else _numbers(value)
     if len(numbers) != 2 or not all(_is_number(x) for x in numbers) or numbers[0] > numbers[1]:
-        raise ValueError(f"{name}: got {value}; expected a number or [low, high]")
+        raise ValueError(f"{name}: got {value}; expected a number or [low, high], low <= high")
     return float(numbers[0]), float(numbers[1])
 
 
 def _vector(name: str, value: Sequence[float], size: int) -> None:
-    if len(value) != size or not all(_is_number(x) for x in value):
+    numbers = _numbers(value)
+    if len(numbers) != size or not all(_is_number(x) for x in numbers):
         raise ValueError(f"{name}: got {value}; expected {size} finite numbers")
 
 
+def _numbers(value: object) -> list[Any]:
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else []
+
+
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and math.isfinite(value)

@@ -64,6 +64,18 @@ def test_the_particles_of_another_file(tmp_path: Path) -> None:
         ("simulation=geant4", "simulation: got 'geant4'; expected parametric"),
         ("points=hits", "points: got 'hits'; expected cells or deposits"),
         ("geometry=nowhere", "nowhere"),
+        ("showers=abc", "showers: got 'abc'; expected a whole number from 1 on"),
+        ("showers=true", "showers: got True"),
+        ("seed=x", "seed: got 'x'; expected a whole number from 0 on"),
+        ("threads=0", "threads: got 0; expected a whole number from 1 on"),
+        ("batch=0", "batch: got 0"),
+        ("output=[a]", "output: got ['a']; expected a text"),
+        ("energy_GeV=[5]", "energy_GeV: got [5]; expected a number or [low, high]"),
+        ("energy_GeV=null", "energy_GeV: got None"),
+        ("energy_GeV=1e8", "expected at most 100000 GeV"),
+        ("direction=5", "direction: got 5; expected 3 finite numbers"),
+        ("direction=[0,0,0]", "direction: got z = 0"),
+        ("eta=0", "eta: got 0; expected numbers above 0"),
     ],
 )
 def test_mistakes_leave_no_file(
