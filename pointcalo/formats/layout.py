@@ -4,11 +4,14 @@ Version 1: data sets and attributes as below, without `geometry_hash`.
 Version 2: the attribute `geometry_hash` says which geometry exactly; empty where it is unknown.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 
 LAYOUT = "pointcalo"
 VERSION = 2
@@ -56,6 +59,15 @@ def open_hdf5(path: Path) -> h5py.File:
         raise OSError(f"{path}: not a readable HDF5 file (damaged, or of another kind)") from error
 
 
+@contextmanager
+def damage_named(path: Path) -> Iterator[None]:
+    """Give an error of HDF5 in the block (damaged data) one line that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(f"{path}: damaged, {error}: fetch or make it again") from error
+
+
 def read_attributes(file: h5py.File, path: Path) -> dict[str, Any]:
     """Attributes of a native file in terms of the newest version.
 
@@ -68,8 +80,8 @@ def read_attributes(file: h5py.File, path: Path) -> dict[str, Any]:
             f"{path}: attribute layout is {attributes.get('layout')!r}, expected {LAYOUT!r}: "
             "convert the file first (pointcalo convert)"
         )
-    version = int(attributes.get("layout_version", 0))
-    if not 1 <= version <= VERSION:
+    version = attributes.get("layout_version")
+    if not isinstance(version, int | np.integer) or not 1 <= version <= VERSION:
         raise ValueError(
             f"{path}: layout version {version}, this pointcalo reads 1 to {VERSION}: "
             "upgrade pointcalo to read newer files"
@@ -107,6 +119,8 @@ def _check_column(file: h5py.File, path: Path, name: str, column: Column, size: 
         raise ValueError(
             f"{path}: data set {name} has shape {data.shape}, expected {(size, *column.row)}"
         )
+    if data.dtype.kind not in "fiu":
+        raise ValueError(f"{path}: data set {name} holds {data.dtype}, expected numbers")
     unit = data.attrs.get("unit")
     if unit != column.unit:
         raise ValueError(

@@ -14,6 +14,7 @@ from pointcalo.formats.layout import (
     INCIDENT_COLUMNS,
     OFFSET,
     check_columns,
+    damage_named,
     open_hdf5,
     read_attributes,
 )
@@ -39,7 +40,7 @@ class NativeFile:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        with open_hdf5(self.path) as file:
+        with open_hdf5(self.path) as file, damage_named(self.path):
             self.attributes: dict[str, Any] = read_attributes(file, self.path)
             check_columns(file, self.path)
             self.offset = torch.from_numpy(file[OFFSET][:].astype(np.int64))
@@ -88,8 +89,11 @@ class NativeFile:
 
     def incident(self) -> Incident:
         """The incident particles of all showers."""
-        with open_hdf5(self.path) as file:
-            return self._incident(file, slice(None), torch.arange(len(self)))
+        with open_hdf5(self.path) as file, damage_named(self.path):
+            try:
+                return self._incident(file, slice(None), torch.arange(len(self)))
+            except ShowerError as error:
+                raise ValueError(f"{self.path}: {error}") from None
 
     def read(self, showers: slice | Tensor | NDArray[np.int64] | None = None) -> Showers:
         """Read some showers, in the order named.
@@ -108,7 +112,7 @@ class NativeFile:
         if len(numbers) == 0:
             raise ValueError(f"{self.path}: no showers asked for")
         wanted, order = torch.unique(numbers, return_inverse=True)
-        with open_hdf5(self.path) as file:
+        with open_hdf5(self.path) as file, damage_named(self.path):
             parts = [self._read_run(file, run) for run in _runs(wanted)]
         read = parts[0] if len(parts) == 1 else Showers.cat(parts)
         if torch.equal(wanted, numbers):

@@ -75,9 +75,21 @@ def test_version_1_is_upgraded(
     file.check_geometry(toy)
 
 
-@pytest.mark.parametrize("version", [3, 0])
+def test_damaged_data_name_the_file(make_showers: MakeShowers, write_toy: WriteToy) -> None:
+    path = write_toy(make_showers())
+    with h5py.File(path, "r") as raw:
+        chunk = raw["points/energy"].id.get_chunk_info(0)
+    content = bytearray(path.read_bytes())
+    place = slice(chunk.byte_offset, chunk.byte_offset + chunk.size)
+    content[place] = bytes(chunk.size)
+    path.write_bytes(content)
+    with pytest.raises(OSError, match=f"{path.name}: damaged, .*: fetch or make it again"):
+        NativeFile(path).read()
+
+
+@pytest.mark.parametrize("version", [3, 0, "new"])
 def test_other_versions_are_refused(
-    make_showers: MakeShowers, write_toy: WriteToy, version: int
+    make_showers: MakeShowers, write_toy: WriteToy, version: int | str
 ) -> None:
     path = write_toy(make_showers())
     with h5py.File(path, "a") as raw:
