@@ -47,19 +47,32 @@ def run_config(directory: str | Path) -> DictConfig:
 
     Raises:
         FileNotFoundError: the directory is not that of a run.
+        ValueError: the file is damaged.
     """
-    path = Path(directory, CONFIG)
+    path = _part(directory, CONFIG)
+    try:
+        config = OmegaConf.load(path)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: damaged, it is no YAML; train again") from error
+    missing = [name for name in ("model", "network", "profile", "trainer") if name not in config]
+    if missing:
+        raise ValueError(f"{path}: damaged, it has no {', '.join(missing)}; train again")
+    return config
+
+
+def _part(directory: str | Path, name: str) -> Path:
+    path = Path(directory, name)
     if not path.is_file():
         raise FileNotFoundError(
-            f"{directory}: no {CONFIG} in it; expected the directory of a run, "
+            f"{directory}: no {name} in it; expected the directory of a run, "
             "as `pointcalo train` prints it"
         )
-    return OmegaConf.load(path)
+    return path
 
 
 def trained_on(directory: str | Path) -> str:
     """Who made the showers that a run is trained on, in words."""
-    origin = yaml.safe_load(Path(directory, ORIGIN).read_text(encoding="utf-8"))
+    origin = yaml.safe_load(_part(directory, ORIGIN).read_text(encoding="utf-8"))
     return origin["trained_on"]
 
 
@@ -72,15 +85,29 @@ def build_model(config: DictConfig, geometry: Geometry) -> Model:
     )
 
 
+def check_device(name: str) -> None:
+    """Raise ValueError where torch has no device of that name."""
+    try:
+        if torch.device(name).type not in ("cpu", "cuda", "mps"):
+            raise RuntimeError
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f"device: got {name!r}, which torch does not have here; expected cpu, or one that "
+            "`pointcalo doctor` names"
+        ) from error
+
+
 def trained_model(directory: str | Path, device: str) -> tuple[Model, Geometry]:
     """The model of a run with its best weights, and its geometry, on a device.
 
     Raises:
         FileNotFoundError: not a run, or one without a checkpoint.
-        ValueError: the weights do not fit the configuration.
+        ValueError: the weights do not fit the configuration; no such device.
     """
+    check_device(device)
     config = run_config(directory)
-    geometry = Geometry.load(str(Path(directory, GEOMETRY))).to(device)
+    geometry = Geometry.load(_part(directory, GEOMETRY)).to(device)
     model = build_model(config, geometry).to(device)
     load_weights_into(model, load_weights(Path(directory, BEST)))
     return model.eval(), geometry

@@ -1,6 +1,8 @@
 """`pointcalo train`: a generator for a detector, from a file or from parametric showers."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -9,7 +11,13 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from pointcalo.cli import simulate
 from pointcalo.cli.errors import INTERRUPTED, OUR_FAULT
-from pointcalo.cli.run_directory import build_model, describe_run, run_config
+from pointcalo.cli.run_directory import (
+    CONFIG,
+    GEOMETRY,
+    build_model,
+    describe_run,
+    run_config,
+)
 from pointcalo.formats import ShowerStream
 from pointcalo.geometry import Geometry
 from pointcalo.resources import folder
@@ -27,11 +35,20 @@ def run(config: DictConfig) -> int:
     resume = config.resume is not None
     directory = Path(config.resume) if resume else _new_directory(config)
     if resume:
-        config = run_config(directory)
+        config = _resumed_config(config, directory)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     trainer = Trainer(directory, seed=config.seed, **config.trainer)
-    geometry = Geometry.load(directory / "geometry.yaml" if resume else config.geometry)
+    geometry = Geometry.load(directory / GEOMETRY if resume else config.geometry)
+    with nullcontext() if resume else _taken_back(directory):
+        return _train(config, directory, geometry, trainer, resume)
+
+
+def _train(
+    config: DictConfig, directory: Path, geometry: Geometry, trainer: Trainer, resume: bool
+) -> int:
+    torch.manual_seed(config.seed)
+    model = build_model(config, geometry.to(trainer.processes.device))
     if not resume:
         config = _prepared(config, directory, geometry, trainer)
     streams = [
@@ -47,8 +64,6 @@ def run(config: DictConfig) -> int:
         )
         for split in ("train", "validation")
     ]
-    torch.manual_seed(config.seed)
-    model = build_model(config, geometry.to(trainer.processes.device))
     if trainer.rank == 0:
         if not resume:
             source = streams[0].sources[0].attributes["source"]
@@ -62,21 +77,57 @@ def run(config: DictConfig) -> int:
     if outcome.reason == "diverged":
         return OUR_FAULT
     if trainer.rank == 0:
-        like = f"like={config.data} split=test"
-        print(f"next: pointcalo sample run={directory} {like} output=generated.h5")
+        print(f"next: pointcalo sample run={directory} like={config.data} output=generated.h5")
     return 0
+
+
+def _resumed_config(config: DictConfig, directory: Path) -> DictConfig:
+    """The run's own configuration.
+
+    Raises:
+        ValueError: another geometry or output is asked for.
+    """
+    own = run_config(directory)
+    for name in ("geometry", "output"):
+        if config[name] not in (None, own[name]):
+            raise ValueError(
+                f"{name}: got {config[name]} with resume={directory}, which was begun with "
+                f"{own[name]}; its own settings hold: leave {name} as it was"
+            )
+    return own
+
+
+@contextmanager
+def _taken_back(directory: Path) -> Iterator[None]:
+    """Remove a run that fails before its first checkpoint, and the folders made for it."""
+    existed = directory.exists()
+    made = [folder for folder in (directory, *directory.parents) if not folder.exists()]
+    try:
+        yield
+    except BaseException:
+        if directory.is_dir() and not (directory / "checkpoints").exists():
+            for path in directory.iterdir():  # it was empty before
+                path.unlink()
+            if not existed:
+                directory.rmdir()
+            with suppress(OSError):  # another run has begun in it
+                for folder in made[1:]:
+                    folder.rmdir()
+        raise
 
 
 def _new_directory(config: DictConfig) -> Path:
     """``output``, or ``runs/GEOMETRY-MODEL-TIME``.
 
     Raises:
-        ValueError: several processes without a common name, or a directory that holds a run.
+        ValueError: several processes without a common name, or a directory that is not empty.
     """
     if config.output is not None:
         directory = Path(config.output)
-        if (directory / "config.yaml").exists():
+        if (directory / CONFIG).exists():
             raise ValueError(f"{directory}: holds a run already; give another output= or resume=")
+        if directory.is_dir() and any(directory.iterdir()):
+            raise ValueError(f"{directory}: is not empty; give another output=")
         return directory
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ValueError("several processes need a common run directory: give output=runs/NAME")
@@ -97,6 +148,8 @@ def _prepared(
     """
     config = config.copy()
     if config.data is None:
+        if config.simulation is None:
+            raise ValueError("simulation: got null without data=FILE; expected its settings")
         config.data = str(directory / SIMULATED)
         if trainer.rank == 0:
             directory.mkdir(parents=True, exist_ok=True)

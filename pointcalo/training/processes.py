@@ -26,6 +26,8 @@ class Processes:
     def __init__(self, accelerator: str = "auto", precision: str | None = None) -> None:
         if accelerator == "auto":
             accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+        if accelerator == "cuda" and not torch.cuda.is_available():
+            raise ValueError("accelerator 'cuda': torch finds no CUDA device; take cpu or auto")
         if precision is None:
             bf16 = accelerator == "cuda" and torch.cuda.is_bf16_supported()
             precision = "bf16-mixed" if bf16 else "32-true"

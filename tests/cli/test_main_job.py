@@ -122,6 +122,52 @@ def test_mistakes_are_one_line(
     assert error.count("\n") == 1 and message in error
 
 
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("simulation.showers=5", "split validation"),
+        ("simulation.particle=muon", "unknown particle 'muon'"),
+        ("network=set", "take network=cells"),
+        ("network.width=-4", "network.width: got -4; expected a whole number from 1 on"),
+        ("model.learning_rate=abc", "model.learning_rate: got 'abc'; expected a number from 0 on"),
+        ("trainer.minutes=abc", "trainer.minutes: got 'abc'; expected a number from 0 on"),
+    ],
+)
+def test_a_training_that_fails_leaves_nothing(
+    setting: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "runs" / "toy"
+    assert main(["train", "geometry=toy", f"output={output}", *SMALL, setting]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and message in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_with_something_in_it_is_not_a_new_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "showers.h5").write_text("precious")
+    assert main(["train", "geometry=toy", f"output={tmp_path}", *SMALL]) == 2
+    assert "is not empty" in capsys.readouterr().err
+    assert (tmp_path / "showers.h5").read_text() == "precious"
+
+
+def test_resuming_with_another_geometry(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "geometry=ild", f"resume={run}"]) == 2
+    assert "its own settings hold" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "foo", "meta"])
+def test_a_device_that_is_not_there(
+    run: Path, device: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "x.h5"
+    assert main(["sample", f"run={run}", f"device={device}", f"output={output}"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and f"device: got '{device}'" in error
+    assert not output.exists()
+
+
 def test_a_run_is_not_overwritten(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "geometry=toy", f"output={run}", *SMALL]) == 2
     assert "holds a run already" in capsys.readouterr().err
