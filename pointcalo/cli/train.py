@@ -1,6 +1,7 @@
 """`pointcalo train`: a generator for a detector, from a file or from parametric showers."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
@@ -105,11 +106,10 @@ def _taken_back(directory: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if directory.is_dir() and not (directory / "checkpoints").exists():
-            for path in directory.iterdir():  # it was empty before
-                path.unlink()
-            if not existed:
-                directory.rmdir()
+        if directory.is_dir() and not (directory / "checkpoints" / "last.pt").exists():
+            shutil.rmtree(directory)  # it was empty before
+            if existed:
+                directory.mkdir()
             with suppress(OSError):  # another run has begun in it
                 for folder in made[1:]:
                     folder.rmdir()

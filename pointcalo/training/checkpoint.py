@@ -1,6 +1,7 @@
 """Files of weights: whole or not at all, and read without running code that a file holds."""
 
 import contextlib
+import io
 import os
 import pickle
 from pathlib import Path
@@ -20,12 +21,16 @@ def save_atomically(content: dict[str, Any], path: Path) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
+    held = io.BytesIO()
+    torch.save(content, held)  # into a full disk it would raise RuntimeError, without the reason
     try:
         with beside.open("wb") as file:
-            torch.save(content, file)
+            file.write(held.getbuffer())
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
+    except OSError as error:
+        raise type(error)(f"{path}: could not be written: {error.strerror}") from error
     finally:
         with contextlib.suppress(FileNotFoundError):
             beside.unlink()

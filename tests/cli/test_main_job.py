@@ -1,6 +1,8 @@
 """The main job from the command line: train, resume, sample; and what goes wrong on the way."""
 
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -141,6 +143,20 @@ def test_a_training_that_fails_leaves_nothing(
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and message in error
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_full_at_the_first_checkpoint(
+    run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A limit on the size of files stands for the disk."""
+    output = tmp_path / "r"
+    arguments = ["train", "geometry=toy", f"data={run / 'showers.h5'}", f"output={output}", *SMALL]
+    program = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)); "
+    program += f"from pointcalo.cli.main import main; raise SystemExit(main({arguments!r}))"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 2
+    error = capfd.readouterr().err
+    assert "best.pt: could not be written: File too large" in error and error.count("\n") == 1
+    assert not output.exists()
 
 
 def test_a_folder_with_something_in_it_is_not_a_new_run(
