@@ -134,6 +134,8 @@ def _pick(value: Any, step: int, times: int) -> Any:
     if isinstance(value, Mapping):
         if set(value) != {"each"}:
             return {key: _pick(entry, step, times) for key, entry in value.items()}
+        if not isinstance(value["each"], list):
+            raise ValueError(f"each has {value['each']!r:.40}; expected a list of {times} values")
         if len(value["each"]) != times:
             raise ValueError(f"each has {len(value['each'])} values; expected repeat = {times}")
         return value["each"][step]

@@ -199,6 +199,8 @@ def read_cells(path: Path) -> dict[str, np.ndarray]:
         ValueError: another suffix, or a missing column.
     """
     if path.suffix == ".csv":
+        if not path.read_text(encoding="utf-8").strip():
+            raise ValueError(f"table of cells {path.name} is empty; expected a line of names first")
         rows = np.genfromtxt(path, delimiter=",", names=True, dtype=np.float64)
         columns = {name: np.atleast_1d(rows[name]) for name in rows.dtype.names or ()}
     elif path.suffix == ".npz":

@@ -150,3 +150,18 @@ def test_nothing_half_written_is_left(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         Geometry.load("toy").save(tmp_path / "missing" / "toy.yaml")
     assert not list(tmp_path.iterdir())
+
+
+def test_each_without_a_list(tmp_path: Path) -> None:
+    path = write(tmp_path, layers=[BLOCK | {"z_mm": {"each": 3}}])
+    with pytest.raises(ValueError, match="each has 3; expected a list of 3 values"):
+        Geometry.load(path)
+
+
+def test_empty_table_of_cells(tmp_path: Path) -> None:
+    (tmp_path / "cells.csv").write_text("")
+    path = write(
+        tmp_path, layers=[BLOCK | {"segmentation": {"type": "table", "file": "cells.csv"}}]
+    )
+    with pytest.raises(ValueError, match=r"mine.yaml: layer 0: .*cells.csv is empty"):
+        Geometry.load(path)
