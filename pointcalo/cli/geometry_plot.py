@@ -10,6 +10,7 @@ from matplotlib.collections import LineCollection, PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from pointcalo.formats.atomic import written_beside
 from pointcalo.geometry import Geometry
 
 PIXELS = 900
@@ -28,6 +29,7 @@ def plot_geometry(geometry: Geometry, layer: int, output: Path) -> None:
 
     Raises:
         ValueError: a suffix that matplotlib cannot write.
+        OSError: the file cannot be written; nothing is left behind.
     """
     figure = Figure(figsize=(15.0, 5.2), layout="constrained")
     formats = figure.canvas.get_supported_filetypes()
@@ -39,7 +41,8 @@ def plot_geometry(geometry: Geometry, layer: int, output: Path) -> None:
     _close_view(geometry, layer, close)
     title = f"{geometry.name}: {geometry.num_layers} layers, {geometry.num_cells} cells"
     figure.suptitle(title, fontsize=14)
-    figure.savefig(output, dpi=130)
+    with written_beside(output) as beside:
+        figure.savefig(beside, dpi=130, format=output.suffix[1:])
 
 
 def _side_view(geometry: Geometry, axes: Axes) -> None:
