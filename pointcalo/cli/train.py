@@ -107,9 +107,9 @@ def _taken_back(directory: Path) -> Iterator[None]:
         yield
     except BaseException:
         if directory.is_dir() and not (directory / "checkpoints" / "last.pt").exists():
-            shutil.rmtree(directory)  # it was empty before
+            shutil.rmtree(directory, ignore_errors=True)  # it was empty before
             if existed:
-                directory.mkdir()
+                directory.mkdir(exist_ok=True)
             with suppress(OSError):  # another run has begun in it
                 for folder in made[1:]:
                     folder.rmdir()
