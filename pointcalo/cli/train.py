@@ -78,7 +78,8 @@ def _train(
     if outcome.reason == "diverged":
         return OUR_FAULT
     if trainer.rank == 0:
-        print(f"next: pointcalo sample run={directory} like={config.data} output=generated.h5")
+        like = f"like={config.data} split=test"
+        print(f"next: pointcalo sample run={directory} {like} output=generated.h5")
     return 0
 
 
