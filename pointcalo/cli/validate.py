@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 import pointcalo
 from pointcalo.cli.errors import BOUND_BROKEN, DONE
 from pointcalo.formats import open_showers, split_numbers
-from pointcalo.geometry import Geometry
+from pointcalo.geometry import Geometry, geometry_names
 from pointcalo.validation.compare import broken_bounds, check_bounds, compare
 from pointcalo.validation.figures import comparison_figure
 from pointcalo.validation.folder import folder_beside
@@ -74,7 +74,13 @@ def run(config: DictConfig) -> int:
 def _geometry(config: DictConfig) -> Geometry:
     if config.geometry is not None:
         return Geometry.load(config.geometry)
-    return Geometry.load(open_showers(config.reference).geometry_name)
+    name = open_showers(config.reference).geometry_name
+    if name not in geometry_names():
+        raise ValueError(
+            f"{config.reference}: made in geometry {name!r}, which has no file here by that name; "
+            "pass geometry=PATH of its YAML"
+        )
+    return Geometry.load(name)
 
 
 def _samples(config: DictConfig, geometry: Geometry) -> tuple[Sample, Sample, Floor, str]:

@@ -162,3 +162,15 @@ def test_mistakes_are_one_line_and_leave_nothing(
     assert message in error
     assert error.count("\n") == 1
     assert sorted(folder.iterdir()) == before
+
+
+def test_a_geometry_of_ones_own_is_asked_for(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toy = Geometry.load("toy")
+    own = {"geometry_name": "mine", "geometry_hash": toy.hash, "source": "someone"}
+    write("reference.h5", showers(60, 1), **own)
+    assert validate("generated=generated.h5") == 2
+    assert "made in geometry 'mine', which has no file here" in capsys.readouterr().err
+    toy.save("mine.yaml")
+    assert validate("generated=generated.h5", "geometry=mine.yaml") == 0
