@@ -114,8 +114,8 @@ class Trainer:
             model: to be trained; moved to the device of this process.
             train_stream: training showers, those of this process when there are several.
             validation_stream: held-out showers, likewise.
-            resume: go on from last.pt, on the CPU with the same weights as if there had been no break
-                (under a budget in steps or epochs: one in minutes follows the clock).
+            resume: go on from last.pt, on the CPU with the same weights as without the break (for a
+                budget in steps or epochs: one in minutes follows the clock).
             prepare: let the model fit its normalisation first; False for weights trained before.
 
         Raises:
