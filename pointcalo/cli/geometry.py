@@ -85,6 +85,9 @@ def show(name: str, options: dict[str, str]) -> None:
     for _, group in groupby(rows, lambda row: (_row(row[1], row[2]), row[1].segmentation)):
         _print_rows(list(group))
     front = [layer for layer in geometry.layers if layer.z >= 0.0] or list(geometry.layers)
+    if any(layer.active is None for layer in front):
+        print("\nsome layers have no materials: train with data=FILE, there is no simulation")
+        return
     depth = sum(layer.radiation_lengths for layer in front)
     nuclear = sum(layer.interaction_lengths for layer in front)
     print(f"\ntogether {depth:.1f} radiation lengths, {nuclear:.2f} nuclear interaction lengths")
@@ -154,6 +157,8 @@ def _summary(path: Path | None) -> str:
 
 def _row(layer: "DetectorLayer", cells: int) -> str:
     gaps = f"{layer.gaps} x " if layer.gaps > 1 else ""
+    if layer.active is None:
+        return f"{cells:>8} {'-':>6} {'-':>7} {layer.threshold:>7.3g}  materials unknown"
     material, thickness = layer.active
     return (
         f"{cells:>8} {layer.radiation_lengths:>6.2f} {layer.interaction_lengths:>7.3f}"

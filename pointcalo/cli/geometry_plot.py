@@ -106,7 +106,9 @@ def _interesting_cell(geometry: Geometry, layer: int) -> tuple[torch.Tensor, flo
 
 def _depth(geometry: Geometry) -> np.ndarray:
     """Radiation lengths up to and including each layer, on its own side."""
-    depth = np.array([layer.radiation_lengths for layer in geometry.layers])
+    depth = np.array(
+        [0.0 if layer.active is None else layer.radiation_lengths for layer in geometry.layers]
+    )
     total = np.zeros_like(depth)
     behind = geometry.layer_z.numpy() < 0
     for side in (behind, ~behind):

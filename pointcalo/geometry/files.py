@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from pointcalo.geometry.geometry import Geometry
@@ -22,7 +23,10 @@ from pointcalo.geometry.names import (
 )
 from pointcalo.geometry.segmentation import number, plain, whole
 from pointcalo.geometry.segmentation_files import SegmentationReader, TableWriter, check_keys
+from pointcalo.geometry.table import read_cells
 
+TABLES = (".csv", ".npz", ".h5", ".hdf5")
+PER_LAYER = ("z_mm", "threshold_MeV")  # columns that make a table a geometry by itself
 FILE_KEYS = ("name", "summary", "face_mm", "mirror", "layers")
 LAYER_KEYS = (
     "repeat",
@@ -59,16 +63,46 @@ def load_geometry(name_or_path: str | Path) -> Geometry:
 
 
 def read_geometry(path: Path) -> Geometry:
-    """The geometry of a YAML file.
+    """The geometry of a YAML file, or of a table of cells alone (.csv, .npz, .h5).
 
     Raises:
         ValueError: anything wrong in the file, in one line that names the file and the layer.
     """
+    if path.suffix in TABLES:
+        return _bare_table(path)
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"{path} is not a YAML file: {reason}") from error
+    try:
+        return geometry_from(content, path.parent)
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _bare_table(path: Path) -> Geometry:
+    """Layers of a table that also has their depth and threshold, of unknown materials."""
+    columns = read_cells(path)
+    for name in PER_LAYER:
+        if name not in columns:
+            raise ValueError(
+                f"{path}: has no column {name!r}, which a table needs to be a geometry by itself; "
+                "add it, or write a YAML that names the table (docs/geometries.md)"
+            )
+    number = int(columns["layer"].max()) + 1
+    blocks = []
+    for layer in range(number):
+        rows = columns["layer"] == layer
+        values = {name: np.unique(columns[name][rows]) for name in PER_LAYER}
+        if any(len(found) != 1 for found in values.values()):
+            raise ValueError(
+                f"{path}: layer {layer} has {[len(v) for v in values.values()]} different values "
+                f"of {' and '.join(PER_LAYER)}; expected layers 0 to {number - 1} with one of each"
+            )
+        table = {"type": "table", "file": path.name}
+        blocks.append({k: float(v[0]) for k, v in values.items()} | {"segmentation": table})
+    content = {"name": path.stem, "summary": f"table of cells {path.name}", "layers": blocks}
     try:
         return geometry_from(content, path.parent)
     except (ValueError, OSError) as error:
@@ -121,7 +155,9 @@ def save_geometry(geometry: Geometry, path: Path) -> None:
 def _repeated(block: Any, first: int) -> Iterator[dict[str, Any]]:
     """The entries of `repeat` equal layers; a value `each: [...]` gives one to each of them."""
     try:
-        check_keys(block, LAYER_KEYS, ("active", "segmentation"))
+        check_keys(block, LAYER_KEYS, ("segmentation",))
+        if "active" not in block and "z_mm" not in block:
+            raise ValueError("missing key 'active' (or z_mm, for a layer of unknown materials)")
         times = whole("repeat", block.get("repeat", 1))
         rest = {key: value for key, value in block.items() if key != "repeat"}
         yield from (_pick(rest, step, times) for step in range(times))
@@ -150,7 +186,7 @@ def _layer_from(
         segmentation=reader.read(values["segmentation"], index),
         z=values.get("z_mm", 0.0),
         absorber=tuple(values.get("absorber") or ()),
-        active=values["active"],
+        active=values.get("active"),
         threshold=values.get("threshold_MeV", 0.0),
         gaps=values.get("gaps", 1),
     )
@@ -170,5 +206,6 @@ def _blocks_of(geometry: Geometry, tables: TableWriter) -> Iterator[dict[str, An
     for (segmentation, absorber, active, gaps, threshold), group in groupby(geometry.layers, same):
         z = [layer.z for layer in group]
         block = {"repeat": len(z), "z_mm": {"each": z}} if len(z) > 1 else {"z_mm": z[0]}
-        block |= {"absorber": plain(absorber), "active": plain(active), "gaps": gaps}
+        if active is not None:
+            block |= {"absorber": plain(absorber), "active": plain(active), "gaps": gaps}
         yield block | {"threshold_MeV": threshold, "segmentation": tables.entry(segmentation)}

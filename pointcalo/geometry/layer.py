@@ -18,13 +18,14 @@ class DetectorLayer:
         z: mm, middle of the layer's active material (of all its gaps).
         absorber: (material, thickness in mm) of everything between the previous active material
             and this one.
-        active: (material, thickness in mm) of the active material.
+        active: (material, thickness in mm) of the active material; None, with no absorber, where
+            the materials are not known: such a layer has no thickness and cannot be simulated.
         threshold: MeV, a cell below is not read out.
         gaps: absorber and active material follow one another this many times and are read out as
             one; thicknesses are those of one time.
 
     Raises:
-        ValueError: unknown material, negative thickness or threshold.
+        ValueError: unknown material, negative thickness or threshold, an absorber alone.
 
     >>> from pointcalo.geometry import Geometry
     >>> layer = Geometry.load("ild").layers[0]
@@ -34,31 +35,39 @@ class DetectorLayer:
 
     segmentation: Segmentation
     z: float
-    absorber: tuple[Slab, ...]
-    active: Slab
+    absorber: tuple[Slab, ...] = ()
+    active: Slab | None = None
     threshold: float = 0.0
     gaps: int = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "z", number("z_mm", self.z))
         object.__setattr__(self, "absorber", tuple(_slab("absorber", s) for s in self.absorber))
-        object.__setattr__(self, "active", _slab("active", self.active))
+        if self.active is not None:
+            object.__setattr__(self, "active", _slab("active", self.active))
+        elif self.absorber:
+            raise ValueError("absorber without active; expected both, or neither where unknown")
         object.__setattr__(self, "threshold", number("threshold_MeV", self.threshold))
         whole("gaps", self.gaps)
         if self.threshold < 0.0:
             raise ValueError(f"threshold_MeV is {self.threshold}; expected 0 or more")
-        if self.active[1] == 0.0:
+        if self.active is not None and self.active[1] == 0.0:
             raise ValueError("active has the thickness 0; expected a number above 0")
 
     @property
     def thickness_mm(self) -> float:
         """Thickness of absorber and active material in mm."""
-        return self.gaps * (sum(t for _, t in self.absorber) + self.active[1])
+        return self.gaps * (sum(t for _, t in self.absorber) + self.active_mm)
+
+    @property
+    def active_mm(self) -> float:
+        """Thickness of the active material of one gap in mm; 0 where it is not known."""
+        return 0.0 if self.active is None else self.active[1]
 
     @property
     def behind_middle_mm(self) -> float:
         """From z to the end of the layer in mm: half the active material, or half of all gaps."""
-        return 0.5 * (self.active[1] if self.gaps == 1 else self.thickness_mm)
+        return 0.5 * (self.active_mm if self.gaps == 1 else self.thickness_mm)
 
     @property
     def radiation_lengths(self) -> float:
@@ -85,12 +94,14 @@ class DetectorLayer:
     @property
     def mip_MeV(self) -> float:
         """Most probable loss of a minimum-ionising particle in the active material, in MeV."""
-        return material(self.active[0]).most_probable_loss(self.gaps * self.active[1])
+        name, thickness = self._known_active()
+        return material(name).most_probable_loss(self.gaps * thickness)
 
     @property
     def mip_mean_MeV(self) -> float:
         """Mean loss of a minimum-ionising particle in the active material, in MeV."""
-        return self.gaps * self.active[1] * material(self.active[0]).minimum_loss_per_mm
+        name, thickness = self._known_active()
+        return self.gaps * thickness * material(name).minimum_loss_per_mm
 
     @property
     def sampling_fraction_mip(self) -> float:
@@ -99,7 +110,16 @@ class DetectorLayer:
         return self.mip_mean_MeV / everything
 
     def _slabs(self) -> list[tuple[Material, float]]:
-        return [(material(name), thickness) for name, thickness in (*self.absorber, self.active)]
+        active = self._known_active()
+        return [(material(name), thickness) for name, thickness in (*self.absorber, active)]
+
+    def _known_active(self) -> Slab:
+        if self.active is None:
+            raise ValueError(
+                f"the layer at z = {self.z:g} mm has no materials; give absorber and active in a "
+                "geometry file"
+            )
+        return self.active
 
 
 def _slab(key: str, value: Sequence[str | float]) -> Slab:
