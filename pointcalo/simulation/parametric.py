@@ -45,8 +45,8 @@ class ParametricSimulation:
         unknown = [n for n, layer in enumerate(geometry.layers) if layer.active is None]
         if unknown:
             raise ValueError(
-                f"geometry {geometry.name}: layers {unknown[0]} to {unknown[-1]} have no materials, "
-                "so nothing can be simulated; train with data=FILE, or give absorber and active"
+                f"geometry {geometry.name}: layers {unknown[0]} to {unknown[-1]} have no materials"
+                ", so nothing can be simulated; train with data=FILE, or give absorber and active"
             )
         self.geometry = geometry
         self.batch_deposits = batch_deposits
