@@ -54,6 +54,10 @@ class Cells:
         turn = (layer % 2) * geometry.num_colours + colour
         return cls(shower, layer, cell, colour, turn, shower * geometry.num_layers + layer)
 
+    def key(self, num_cells: int) -> Tensor:
+        """Key of each cell, ``[C]``."""
+        return self.shower * num_cells + self.cell
+
     @classmethod
     def join(cls, parts: "Sequence[Cells]") -> "Cells":
         """All cells of several sets, in order."""

@@ -125,7 +125,7 @@ def _ordered(lit: list[Cells], beside: list[Edges], num_cells: int) -> tuple[Cel
         torch.cat([part.target for part in beside]),
         torch.cat([part.kind for part in beside]),
     )
-    key, order = (hits.shower * num_cells + hits.cell).sort()
+    key, order = hits.key(num_cells).sort()
     number = torch.empty_like(order)
     number[order] = torch.arange(len(order), device=order.device)
     edges = edges.onto(key)

@@ -154,7 +154,7 @@ class CellGenerator(nn.Module):
         self, pool: Pool, hits: Cells, edges: Edges, budget: Budget, context: Tensor, sign: Tensor
     ) -> Tensor:
         """Composite log likelihood of which cells are lit, ``[S]``."""
-        hit_key = hits.shower * self.geometry.num_cells + hits.cell
+        hit_key = hits.key(self.geometry.num_cells)
         beside = pool.cells(edges.target)
         ahead = (beside.turn > hits.turn[edges.source]) & (budget.counts[beside.segment] > 0)
         edges = edges.where(ahead)
@@ -191,7 +191,7 @@ class CellGenerator(nn.Module):
         brief = budget.true_briefs(left, excess_left)
         layer = self.energy.layer(context[:, None], brief).flatten(0, 1)
         row = hits.segment * budget.num_colours + hits.colour
-        among = edges.among(hits.shower * self.geometry.num_cells + hits.cell)
+        among = edges.among(hits.key(self.geometry.num_cells))
         seen = Seen(among, len(hits))
         seen.learn(among.where(hits.turn[among.source] < hits.turn[among.target]), relative)
         parameters = self.energy(layer[row], place, seen.features())
