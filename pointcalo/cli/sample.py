@@ -9,14 +9,14 @@ from omegaconf import DictConfig
 from tqdm import tqdm
 
 from pointcalo.cli.run_directory import run_config, trained_model, trained_on
-from pointcalo.formats import open_showers, split_numbers, write
+from pointcalo.cli.simulate import GUN, incident_like
+from pointcalo.formats import write
 from pointcalo.geometry import Geometry
 from pointcalo.sampling import Sampler
 from pointcalo.showers import Incident, Showers
 from pointcalo.simulation import ParticleGun
 
 ANGLE = ("direction", "eta", "theta_deg")  # of which one is given
-GUN = ("particle", "energy_GeV", *ANGLE, "phi_deg", "position")
 
 
 def run(config: DictConfig) -> None:
@@ -46,9 +46,7 @@ def run(config: DictConfig) -> None:
 def _incident(config: DictConfig, geometry: Geometry) -> Incident:
     if config.like is None:
         return _gun(config, geometry).draw(config.showers, config.seed)
-    file = open_showers(config.like)
-    file.check_geometry(geometry)
-    return file.incident()[split_numbers(len(file), config.split)]
+    return incident_like(config.like, config.split, geometry)
 
 
 def _gun(config: DictConfig, geometry: Geometry) -> ParticleGun:

@@ -50,11 +50,16 @@ def _check(config: DictConfig) -> None:
         raise ValueError(f"points: got {config.points!r}; expected {' or '.join(POINTS)}")
 
 
+def incident_like(path: str, split: str, geometry: Geometry) -> Incident:
+    """The incident particles of a split of a file of showers in this geometry."""
+    file = open_showers(path)
+    file.check_geometry(geometry)
+    return file.incident()[split_numbers(len(file), split)]
+
+
 def _incident(config: DictConfig, geometry: Geometry) -> Incident:
     if config.like is not None:
-        file = open_showers(config.like)
-        file.check_geometry(geometry)
-        return file.incident()[split_numbers(len(file), config.split)]
+        return incident_like(config.like, config.split, geometry)
     return ParticleGun.at(geometry, **{key: config[key] for key in GUN}).draw(
         config.showers, config.seed
     )
