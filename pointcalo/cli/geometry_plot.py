@@ -10,7 +10,7 @@ from matplotlib.collections import LineCollection, PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from pointcalo.formats.atomic import written_beside
+from pointcalo.atomic import written_beside
 from pointcalo.geometry import Geometry
 
 PIXELS = 900

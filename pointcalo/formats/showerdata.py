@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from pointcalo import units
-from pointcalo.formats.atomic import SteadyFile, written_beside
+from pointcalo.atomic import written_beside
 from pointcalo.formats.layout import open_hdf5
+from pointcalo.formats.steady_file import SteadyFile
 from pointcalo.geometry import Geometry
 from pointcalo.showers import ENERGY, TIME, Incident, ShowerError, Showers, X, Y, ptr_from_counts
 

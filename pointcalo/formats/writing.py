@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from pointcalo.formats.atomic import SteadyFile, written_beside
+from pointcalo.atomic import written_beside
 from pointcalo.formats.layout import (
     INCIDENT_COLUMNS,
     LAYOUT,
@@ -20,6 +20,7 @@ from pointcalo.formats.layout import (
     VERSION,
     Column,
 )
+from pointcalo.formats.steady_file import SteadyFile
 from pointcalo.showers import ENERGY, TIME, Showers, X, Y
 
 CHUNK_ROWS = 16384

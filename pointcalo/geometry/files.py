@@ -3,7 +3,6 @@
 The format is documented key by key in docs/geometries.md.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import groupby
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from pointcalo.atomic import written_beside
 from pointcalo.geometry.geometry import Geometry
 from pointcalo.geometry.layer import DetectorLayer
 from pointcalo.geometry.names import (
@@ -144,12 +144,8 @@ def save_geometry(geometry: Geometry, path: Path) -> None:
     }
     text = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=100)
     tables.write()
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with written_beside(path) as beside:
+        beside.write_text(text, encoding="utf-8")
 
 
 def _repeated(block: Any, first: int) -> Iterator[dict[str, Any]]:

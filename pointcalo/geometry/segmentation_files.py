@@ -1,6 +1,5 @@
 """Segmentations as entries of a geometry file, tables of cells as files beside it."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pointcalo.atomic import written_beside
 from pointcalo.geometry.composite import Composite
 from pointcalo.geometry.kinds import FORMULAS
 from pointcalo.geometry.segmentation import Segmentation
@@ -110,10 +110,5 @@ class TableWriter:
         layer = np.repeat(np.arange(len(tables)), [len(table.xy) for table in tables])
         x, y = np.concatenate([table.xy for table in tables]).T
         area = np.concatenate([table.area for table in tables])
-        partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
-        try:
-            with partial.open("wb") as file:
-                np.savez_compressed(file, layer=layer, x_mm=x, y_mm=y, area_mm2=area)
-            partial.replace(self.path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with written_beside(self.path) as beside, beside.open("wb") as file:
+            np.savez_compressed(file, layer=layer, x_mm=x, y_mm=y, area_mm2=area)

@@ -1,6 +1,5 @@
 """Files of weights: whole or not at all, and read without running code that a file holds."""
 
-import contextlib
 import io
 import os
 import pickle
@@ -9,6 +8,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from pointcalo.atomic import written_beside
 
 CHECKPOINT_VERSION = 1
 
@@ -20,20 +21,12 @@ def save_atomically(content: dict[str, Any], path: Path) -> None:
         OSError: no space or no permission; nothing is left behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     held = io.BytesIO()
     torch.save(content, held)  # into a full disk it would raise RuntimeError, without the reason
-    try:
-        with beside.open("wb") as file:
-            file.write(held.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        raise type(error)(f"{path}: could not be written: {error.strerror}") from error
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            beside.unlink()
+    with written_beside(path) as beside, beside.open("wb") as file:
+        file.write(held.getbuffer())
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def load_checkpoint(path: str | Path) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """metrics.csv: one row a validation."""
 
 import csv
-import os
 from pathlib import Path
+
+from pointcalo.atomic import written_beside
 
 
 class MetricsFile:
@@ -31,12 +32,10 @@ class MetricsFile:
 
     def _write(self) -> None:
         columns = list(dict.fromkeys(name for row in self.rows for name in row))
-        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        with beside.open("w", newline="") as file:
+        with written_beside(self.path) as beside, beside.open("w", newline="") as file:
             writer = csv.DictWriter(file, columns, restval="")
             writer.writeheader()
             writer.writerows(self.rows)
-        beside.replace(self.path)
 
 
 def _text(value: float) -> str:
