@@ -4,11 +4,14 @@ Elements, compounds: Particle Data Group, "Atomic and nuclear properties of mate
 (R. L. Workman et al., PTEP 2022, 083C01; https://pdg.lbl.gov/AtomicNuclearProperties). Mixtures
 that the PDG does not list (CuW, PCB, brass) follow from their mass fractions by Bragg's rule:
 1/X0 = sum(w/X0), likewise for the interaction and the Moliere radius in g/cm2, and
-<dE/dx> = sum(w dE/dx).
+<dE/dx> = sum(w dE/dx). Any other mixture of elements is written out in place of a name, as in
+"TungstenDens24 17.8 g/cm3 (W 0.93 Ni 0.061 Fe 0.009)".
 """
 
 import math
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pointcalo.units import cm
 
@@ -119,13 +122,101 @@ MATERIALS: dict[str, Material] = {
 }
 
 
+# Elements of mixtures: Z, <Z/A> in mol/g, X0, interaction length (both g/cm2), minimum <dE/dx> in
+# MeV cm2/g. Interaction lengths of Ca, Cr, Mn and Br lie between their neighbours', along A^(1/3).
+_MINOR_ELEMENTS = {
+    "Be": (4, 0.44384, 65.19, 77.8, 1.595),
+    "B": (5, 0.46245, 52.69, 83.3, 1.623),
+    "N": (7, 0.49976, 37.99, 89.7, 1.825),
+    "F": (9, 0.47372, 32.93, 97.4, 1.676),
+    "Na": (11, 0.47847, 27.74, 102.6, 1.639),
+    "Mg": (12, 0.49373, 25.03, 104.1, 1.674),
+    "P": (15, 0.48428, 21.21, 111.4, 1.613),
+    "S": (16, 0.49897, 19.50, 112.4, 1.652),
+    "Cl": (17, 0.47951, 19.28, 115.7, 1.630),
+    "Ca": (20, 0.49903, 16.14, 119.8, 1.655),
+    "Ti": (22, 0.45961, 16.16, 126.2, 1.477),
+    "Cr": (24, 0.46157, 14.94, 129.4, 1.456),
+    "Mn": (25, 0.45506, 14.64, 131.5, 1.428),
+    "Ni": (28, 0.47706, 12.68, 134.1, 1.468),
+    "Br": (35, 0.43803, 11.42, 147.4, 1.385),
+    "Sn": (50, 0.42119, 8.82, 166.7, 1.263),
+}
+
+
+def _minor_element(symbol: str) -> Material:
+    """Its Moliere radius follows from the critical energy 610 MeV / (Z + 1.24) (PDG, solids)."""
+    z, charge_to_mass, radiation, interaction, loss = _MINOR_ELEMENTS[symbol]
+    moliere = radiation * SCATTERING_ENERGY_MEV * (z + 1.24) / 610.0
+    return Material(symbol, 1.0, charge_to_mass, radiation, interaction, moliere, loss)
+
+
+# The density of an element does not count in a mixture.
+ELEMENTS: dict[str, Material] = {
+    **{"H": _H, "C": _C, "O": _O, "Al": AL, "Si": SI, "Ar": LAR},
+    **{"Fe": FE, "Cu": CU, "Zn": _ZN, "W": W, "Pb": PB},
+    **{symbol: _minor_element(symbol) for symbol in _MINOR_ELEMENTS},
+}
+
+_MIXTURE = re.compile(r"(\S+) (\S+) g/cm3 \((.+)\)")
+
+
+def mixture_name(name: str, density: float, fractions: dict[str, float]) -> str:
+    """The name that stands for a mixture in geometry files; `composition` reads it back.
+
+    Args:
+        name: what people call it.
+        density: g/cm3.
+        fractions: mass fraction of each element of `ELEMENTS`.
+    """
+    total = sum(fractions.values())
+    rounded = {symbol: f"{part / total:.4g}" for symbol, part in fractions.items()}
+    parts = " ".join(f"{symbol} {part}" for symbol, part in rounded.items() if float(part) >= 1e-5)
+    return f"{name.replace(' ', '_')} {density:.5g} g/cm3 ({parts})"
+
+
+def composition(name: str) -> tuple[float, dict[str, float]] | None:
+    """Density (g/cm3) and mass fractions of a written-out mixture; None for any other name.
+
+    Raises:
+        ValueError: no such elements, or fractions that do not add up to 1.
+    """
+    found = _MIXTURE.fullmatch(name)
+    if found is None:
+        return None
+    words = found[3].split()
+    try:
+        density = float(found[2])
+        fractions = dict(zip(words[::2], map(float, words[1::2]), strict=True))
+    except ValueError:
+        density, fractions = 0.0, {}
+    unknown = sorted(set(fractions) - set(ELEMENTS))
+    if unknown:
+        raise ValueError(f"{name!r} has {', '.join(unknown)}; known: {', '.join(ELEMENTS)}")
+    in_order = density > 0.0 and all(part > 0.0 for part in fractions.values())
+    if not in_order or abs(sum(fractions.values()) - 1.0) > 0.02:
+        raise ValueError(
+            f"{name!r} is no mixture; expected NAME density g/cm3 (W 0.95 Ni 0.05) with mass "
+            "fractions that add up to 1"
+        )
+    return density, fractions
+
+
+@lru_cache(maxsize=256)
 def material(name: str) -> Material:
-    """Material of that name.
+    """Material of that name, or the mixture that the name writes out.
 
     Raises:
         ValueError: unknown name; the message lists the known ones.
     """
-    if name not in MATERIALS:
+    if name in MATERIALS:
+        return MATERIALS[name]
+    written_out = composition(name)
+    if written_out is None:
         known = ", ".join(sorted(MATERIALS))
-        raise ValueError(f"unknown material {name!r}; known materials: {known}")
-    return MATERIALS[name]
+        raise ValueError(
+            f"unknown material {name!r}; known materials: {known}, or a mixture of elements: "
+            "'NAME 17.8 g/cm3 (W 0.95 Ni 0.05)'"
+        )
+    density, fractions = written_out
+    return mixture(name, density, {ELEMENTS[symbol]: w for symbol, w in fractions.items()})

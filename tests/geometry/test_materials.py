@@ -1,7 +1,9 @@
 import pytest
 
 from pointcalo.geometry import Cartesian, DetectorLayer, Geometry
-from pointcalo.geometry.materials import MATERIALS, material
+from pointcalo.geometry.materials import MATERIALS, composition, material, mixture_name
+
+ALLOY = "TungstenDens24 17.8 g/cm3 (W 0.93 Ni 0.061 Fe 0.009)"
 
 
 @pytest.mark.parametrize(
@@ -71,3 +73,44 @@ def test_an_unknown_material_lists_the_known() -> None:
     with pytest.raises(ValueError, match="unknown material 'Unobtainium'; known materials: AIR, "):
         material("Unobtainium")
     assert {"W", "Pb", "Cu", "Si", "STEEL", "CuW", "PCB", "AIR", "LAr", "BRASS"} <= set(MATERIALS)
+
+
+def test_a_mixture_is_written_out_in_place_of_a_name() -> None:
+    inverse = 0.93 / 6.76 + 0.061 / 12.68 + 0.009 / 13.84
+    assert material(ALLOY).radiation_length_mm == pytest.approx(10.0 / 17.8 / inverse)
+    assert material(ALLOY).density == 17.8
+    layer = DetectorLayer(
+        segmentation=Cartesian(pitch_mm=5, nx=1, ny=1),
+        z=1.0,
+        absorber=((ALLOY, 2.4),),
+        active=("Si", 0.5),
+    )
+    assert layer.thickness_mm == 2.9
+
+
+def test_the_name_of_a_mixture_reads_back() -> None:
+    assert composition(ALLOY) == (17.8, {"W": 0.93, "Ni": 0.061, "Fe": 0.009})
+    assert mixture_name("TungstenDens24", 17.8, {"W": 93.0, "Ni": 6.1, "Fe": 0.9}) == ALLOY
+    assert composition("W") is None
+
+
+def test_a_written_out_board_is_the_built_in_one() -> None:
+    board = material("PCB 1.85 g/cm3 (Si 0.281 O 0.436 C 0.256 H 0.027)")
+    built_in = MATERIALS["PCB"]
+    assert board.radiation == pytest.approx(built_in.radiation)
+    assert board.interaction == pytest.approx(built_in.interaction)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("A 2 g/cm3 (Xx 1)", "has Xx; known: H, C"),
+        ("A 2 g/cm3 (W 93 Ni 7)", "fractions that add up to 1"),
+        ("A 2 g/cm3 (W)", "is no mixture"),
+        ("A -2 g/cm3 (W 1)", "is no mixture"),
+        ("A nan g/cm3 (W 1)", "is no mixture"),
+    ],
+)
+def test_a_faulty_mixture_is_named(name: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        material(name)
