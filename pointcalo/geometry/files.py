@@ -27,7 +27,7 @@ from pointcalo.geometry.table import read_cells
 
 TABLES = (".csv", ".npz", ".h5", ".hdf5")
 PER_LAYER = ("z_mm", "threshold_MeV")  # columns that make a table a geometry by itself
-FILE_KEYS = ("name", "summary", "face_mm", "mirror", "layers")
+FILE_KEYS = ("name", "summary", "readout", "face_mm", "mirror", "layers")
 LAYER_KEYS = (
     "repeat",
     "absorber",
@@ -131,7 +131,8 @@ def geometry_from(content: Any, place: Path) -> Geometry:
                 raise ValueError(f"layer {first + step}: {error}") from error
     if content.get("mirror", False):
         layers += [replace(layer, z=-layer.z) for layer in layers]
-    return Geometry(str(content["name"]), layers, " ".join(str(content.get("summary", "")).split()))
+    summary, readout = (" ".join(str(content.get(k, "")).split()) for k in ("summary", "readout"))
+    return Geometry(str(content["name"]), layers, summary, readout)
 
 
 def save_geometry(geometry: Geometry, path: Path) -> None:
@@ -140,6 +141,7 @@ def save_geometry(geometry: Geometry, path: Path) -> None:
     content = {
         "name": geometry.name,
         "summary": geometry.summary,
+        **({"readout": geometry.readout} if geometry.readout else {}),
         "layers": list(_blocks_of(geometry, tables)),
     }
     text = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=100)

@@ -32,6 +32,8 @@ class Geometry:
         name: name of the detector.
         layers: the layers in the order of their numbers.
         summary: one line on what it is.
+        readout: DD4hep's description of the fields of a cellID ("system:5,layer:9,x:32:-16,..."),
+            where known; not part of the hash.
         device: where the tables lie (see `to`).
 
     Raises:
@@ -46,6 +48,7 @@ class Geometry:
     name: str
     layers: Sequence[DetectorLayer]
     summary: str = ""
+    readout: str = ""
     device: torch.device = CPU
 
     def __post_init__(self) -> None:
@@ -231,7 +234,8 @@ def build_region(
         disc = (position[0] + path * direction[0], position[1] + path * direction[1], radius_mm)
         layers.append(replace(layer, segmentation=layer.segmentation.within(disc)))
         ahead.append(number)
-    piece = Geometry(geometry.name, layers, geometry.summary).to(geometry.device)
+    piece = Geometry(geometry.name, layers, geometry.summary, geometry.readout)
+    piece = piece.to(geometry.device)
     cell = torch.arange(piece.num_cells, device=geometry.device)
     parent_layer = torch.tensor(ahead, device=geometry.device)
     xy = piece.position(cell)[:, :2]

@@ -165,3 +165,14 @@ def test_empty_table_of_cells(tmp_path: Path) -> None:
     )
     with pytest.raises(ValueError, match=r"mine.yaml: layer 0: .*cells.csv is empty"):
         Geometry.load(path)
+
+
+def test_the_readout_is_kept_and_leaves_the_hash_alone(tmp_path: Path) -> None:
+    fields = "system:5,layer:9,x:32:-16,y:-16"
+    geometry = Geometry.load(write(tmp_path, readout=fields))
+    assert geometry.readout == fields
+    assert geometry.hash == Geometry.load(write(tmp_path, name="other")).hash
+    geometry.save(tmp_path / "saved.yaml")
+    assert Geometry.load(tmp_path / "saved.yaml").readout == fields
+    piece = geometry.region(torch.zeros(3), torch.tensor([0.0, 0.0, 1.0]), 20.0).geometry
+    assert piece.to("cpu").readout == fields
