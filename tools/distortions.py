@@ -97,7 +97,7 @@ DISTORTIONS: dict[str, Distortion] = {
 
 def table(reference: Sample, geometry: Geometry, used: torch.Tensor) -> dict[str, object]:
     floor = floor_from_rest(reference, geometry, used, seed=1)
-    raw = Projector(geometry)(open_showers(reference.path).read(used))[0]
+    raw = Projector(geometry)(reference.file.read(used))[0]
     rows: dict[str, object] = {}
     for name, distort in DISTORTIONS.items():
         random = torch.Generator().manual_seed(1)
@@ -127,8 +127,8 @@ def main() -> None:
     file = open_showers(arguments.data)
     geometry = Geometry.load(file.geometry_name)
     used = split_numbers(len(file), "test")
-    rows = table(read_sample(arguments.data, geometry, used), geometry, used)
-    showers = read_sample(arguments.data, geometry).showers
+    rows = table(read_sample(file, geometry, used), geometry, used)
+    showers = read_sample(file, geometry).showers
     pairs = alike(showers, geometry, len(used), arguments.null)
     print(json.dumps({"distortions": rows, "alike": pairs}, indent=2))
 

@@ -11,43 +11,24 @@ import argparse
 import re
 from io import BytesIO
 
-import matplotlib as mpl
 import torch
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.collections import PolyCollection
-from matplotlib.colors import ListedColormap, LogNorm
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.typing import ColorType
 from PIL import Image
 from torch import Tensor
 
+from pointcalo.display.event import describe
+from pointcalo.display.outlines import outlines
+from pointcalo.display.space import BLUE, add_polygons, draw_space, palette
 from pointcalo.formats import NativeFile, split_numbers
 from pointcalo.geometry import Geometry
 from pointcalo.projection import Projector
-from pointcalo.showers import Incident, ShowerFrame, Showers, axis_xy
-from pointcalo.simulation import PDG_NUMBERS
-from pointcalo.units import GeV, degree
+from pointcalo.showers import Showers, axis_xy
 
-RADIUS_MM, ARROW_MM, BAR_MM = 85.0, 60.0, 50.0
-EYE_TURN, EYE_RISE = torch.tensor([38.0, 12.0]) * degree  # off the side of the detector; above it
-RAY = torch.arange(72) * (360 * degree / 72)  # every 5 degrees: corners of hexagons and squares
-CIRCLE = torch.stack([RAY.cos(), RAY.sin()], dim=1)
-BLUE, SHEET, GRID, TEXT = "#0072b2", "#7d8fa5", "#d9dde3", "#55606e"
-
-
-def outlines(geometry: Geometry, cell: Tensor) -> Tensor:
-    """Borders of convex cells [N] of any shape, found by looking up: x, y in mm [N, 72, 2]."""
-    centre, layer = geometry.position(cell)[:, None, :2], geometry.layer_of(cell)
-    inside = torch.zeros(len(cell), len(RAY))
-    outside = (3 * geometry.area(cell).sqrt())[:, None].expand_as(inside)
-    for _ in range(14):
-        middle = (inside + outside) / 2
-        point = (centre + middle[..., None] * CIRCLE).reshape(-1, 2)
-        found = geometry.cell_at(layer.repeat_interleave(len(RAY)), point).reshape(middle.shape)
-        same = found == cell[:, None]
-        inside, outside = torch.where(same, middle, inside), torch.where(same, outside, middle)
-    return centre + inside[..., None] * CIRCLE
+RADIUS_MM, BAR_MM = 85.0, 50.0
+GRID, TEXT = "#d9dde3", "#55606e"
 
 
 def along_axis(showers: Showers, geometry: Geometry, layer: int, cell: Tensor) -> Tensor:
@@ -58,45 +39,13 @@ def along_axis(showers: Showers, geometry: Geometry, layer: int, cell: Tensor) -
     return (cell[:, None] == landed).float() @ showers.energy
 
 
-def seen(xy: Tensor, z: Tensor, incident: Incident) -> Tensor:
-    """Where points [N, D, 2] at depths z [N] appear to the eye, mm; a tilted particle climbs."""
-    first = torch.zeros(xy[..., 0].numel(), dtype=torch.int64)
-    uv = ShowerFrame(incident, torch.zeros(1)).to_frame(xy.reshape(-1, 2), first, first)
-    u, v = uv.reshape(xy.shape).unbind(-1)
-    across = z[:, None] * EYE_TURN.cos() - v * EYE_TURN.sin()
-    away = z[:, None] * EYE_TURN.sin() + v * EYE_TURN.cos()
-    return torch.stack([across, u * EYE_RISE.cos() + away * EYE_RISE.sin()], dim=-1)
-
-
-def add(axes: Axes, polygons: Tensor, face: ColorType, edge: ColorType) -> None:
-    axes.add_collection(PolyCollection(polygons, facecolor=face, edgecolor=edge, linewidths=0.6))
-
-
-def draw_space(axes: Axes, showers: Showers, geometry: Geometry, look: ScalarMappable) -> None:
-    """Layers as discs about the axis and the cells that were hit, the fainter the less energy."""
-    incident, z = showers.incident, geometry.layer_z.flip(0)  # far layers first
-    discs = seen(axis_xy(incident, z)[0][:, None] + RADIUS_MM * CIRCLE, z, incident)
-    add(axes, discs, (SHEET, 0.035), (SHEET, 0.25))
-    away = showers.xy - axis_xy(incident, geometry.layer_z)[0, showers.layer]
-    near = (away.norm(dim=1) < RADIUS_MM).nonzero()[:, 0]
-    depth, order = geometry.layer_z[showers.layer[near]].sort(descending=True)
-    value = look.norm(showers.energy[near[order]].numpy())
-    cells = seen(outlines(geometry, showers.cell[near[order]]), depth, incident)
-    colour = look.cmap(value, alpha=(0.25 + value).clip(max=1.0))
-    add(axes, cells, colour, "none")
-    ends = z.min() - torch.tensor([ARROW_MM, 0.0])
-    start, stop = seen(axis_xy(incident, ends)[0][:, None], ends, incident)[:, 0].tolist()
-    axes.annotate("", stop, start, arrowprops={"arrowstyle": "-|>", "color": BLUE, "lw": 2.0})
-    axes.update_datalim([start])
-
-
 def draw_front(
     axes: Axes, energy: Tensor, geometry: Geometry, cell: Tensor, axis: Tensor, look: ScalarMappable
 ) -> None:
     """Cells [N] of one layer about the axis [2], with their energies [N]; a bar shows the scale."""
     border, hit = outlines(geometry, cell) - axis, energy > 0
-    add(axes, border, "white", GRID)
-    add(axes, border[hit], look.to_rgba(energy[hit].numpy()), "white")
+    add_polygons(axes, border, "white", GRID)
+    add_polygons(axes, border[hit], look.to_rgba(energy[hit].numpy()), "white")
     axes.plot(0, 0, "o", color=BLUE, markersize=4.5, markeredgecolor="white", markeredgewidth=0.8)
     left, low = -1.75 * RADIUS_MM, -RADIUS_MM
     axes.plot([left, left + BAR_MM], [low, low], color=TEXT, linewidth=2)
@@ -112,13 +61,13 @@ def draw(pair: list[Showers], names: list[str], geometry: Geometry) -> Figure:
     cell = cell[(geometry.position(cell)[:, :2] - axis).norm(dim=1) < RADIUS_MM]
     sums = [along_axis(showers, geometry, layer, cell) for showers in pair]
     norm = LogNorm(float(geometry.layer_threshold.min()), float(torch.cat(sums).max()), clip=True)
-    colours = mpl.colormaps["magma_r"](torch.linspace(0.12, 1.0, 256).numpy())
-    look = ScalarMappable(norm, ListedColormap(colours))
+    look = ScalarMappable(norm, palette())
+    layers = torch.arange(geometry.num_layers)
     figure = Figure(figsize=(9.0, 6.6), layout="constrained")
     figure.get_layout_engine().set(h_pad=0.05)
     axes = figure.subplots(2, 2)
     for column, showers, name, energy in zip(axes.T, pair, names, sums, strict=True):
-        draw_space(column[0], showers, geometry, look)
+        draw_space(column[0], showers, geometry, look, radius=RADIUS_MM, layers=layers)
         draw_front(column[1], energy, geometry, cell, axis, look)
         hits = f"{showers.num_points} hits, {float(showers.energy.sum()):.0f} MeV visible"
         column[0].set_title(f"{name}\n", fontsize=12.5, fontweight="bold")
@@ -131,13 +80,6 @@ def draw(pair: list[Showers], names: list[str], geometry: Geometry) -> Figure:
     bar.set_label("energy [MeV]", fontsize=10.5)
     figure.suptitle(f"{describe(incident)}, {geometry.name}", fontsize=12.5, color=TEXT)
     return figure
-
-
-def describe(incident: Incident) -> str:
-    number = int(incident.pdg[0])
-    particle = {pdg: name for name, pdg in PDG_NUMBERS.items()}.get(number, f"PDG {number}")
-    angle = float(incident.direction[0, 2].clamp(max=1.0).acos()) / degree
-    return f"{float(incident.energy[0]) / GeV:.3g} GeV {particle} at {angle:.0f}°"
 
 
 def short(source: str) -> str:

@@ -96,7 +96,8 @@ def _group_keys(
             continue
         options = tuple(file.stem for file in files)
         chosen = choices.get(group, value.value)
-        yield Key(group, chosen, _comment(entry, value, text.splitlines()), options)
+        if len(options) > 1:  # of a group of one file there is nothing to choose
+            yield Key(group, chosen, _comment(entry, value, text.splitlines()), options)
         if chosen in options:
             yield from _file_keys(folder, folder / group / f"{chosen}.yaml", f"{group}.", choices)
 

@@ -46,7 +46,7 @@ def run(config: DictConfig) -> None:
 def _incident(config: DictConfig, geometry: Geometry) -> Incident:
     if config.like is None:
         return _gun(config, geometry).draw(config.showers, config.seed)
-    return incident_like(config.like, config.split, geometry)
+    return incident_like(config, geometry)
 
 
 def _gun(config: DictConfig, geometry: Geometry) -> ParticleGun:

@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 from tqdm import tqdm
 
 import pointcalo
+from pointcalo.cli.reading import conventions
 from pointcalo.formats import open_showers, split_numbers, write
 from pointcalo.geometry import Geometry
 from pointcalo.showers import Incident, Showers
@@ -50,16 +51,16 @@ def _check(config: DictConfig) -> None:
         raise ValueError(f"points: got {config.points!r}; expected {' or '.join(POINTS)}")
 
 
-def incident_like(path: str, split: str, geometry: Geometry) -> Incident:
-    """The incident particles of a split of a file of showers in this geometry."""
-    file = open_showers(path)
+def incident_like(config: DictConfig, geometry: Geometry) -> Incident:
+    """The incident particles of the split of the file `like`, of showers in this geometry."""
+    file = open_showers(config.like, conventions(config, geometry))
     file.check_geometry(geometry)
-    return file.incident()[split_numbers(len(file), split)]
+    return file.incident()[split_numbers(len(file), config.split)]
 
 
 def _incident(config: DictConfig, geometry: Geometry) -> Incident:
     if config.like is not None:
-        return incident_like(config.like, config.split, geometry)
+        return incident_like(config, geometry)
     return ParticleGun.at(geometry, **{key: config[key] for key in GUN}).draw(
         config.showers, config.seed
     )

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from pointcalo.cli import simulate
 from pointcalo.cli.errors import INTERRUPTED, OUR_FAULT
+from pointcalo.cli.reading import conventions
 from pointcalo.cli.run_directory import (
     CONFIG,
     GEOMETRY,
@@ -52,6 +53,7 @@ def _train(
     model = build_model(config, geometry.to(trainer.processes.device))
     if not resume:
         config = _prepared(config, directory, geometry, trainer)
+    said = conventions(config, geometry)
     streams = [
         ShowerStream(
             config.data,
@@ -62,12 +64,13 @@ def _train(
             seed=config.seed,
             rank=trainer.rank,
             world=trainer.world,
+            conventions=said,
         )
         for split in ("train", "validation")
     ]
     if trainer.rank == 0:
         if not resume:
-            source = streams[0].sources[0].attributes["source"]
+            source = streams[0].source
             describe_run(directory, config, geometry, source)
         train, validation = (stream.num_showers for stream in streams)
         print(f"{directory}: {train} training and {validation} validation showers", flush=True)

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 import pointcalo
 from pointcalo.cli.errors import BOUND_BROKEN, DONE
+from pointcalo.cli.reading import conventions
 from pointcalo.formats import open_showers, split_numbers
 from pointcalo.geometry import Geometry, geometry_names
 from pointcalo.validation.compare import broken_bounds, check_bounds, compare
@@ -74,7 +75,7 @@ def run(config: DictConfig) -> int:
 def _geometry(config: DictConfig) -> Geometry:
     if config.geometry is not None:
         return Geometry.load(config.geometry)
-    name = open_showers(config.reference).geometry_name
+    name = open_showers(config.reference, conventions(config)).geometry_name
     if name not in geometry_names():
         raise ValueError(
             f"{config.reference}: made in geometry {name!r}, which has no file here by that name; "
@@ -84,16 +85,18 @@ def _geometry(config: DictConfig) -> Geometry:
 
 
 def _samples(config: DictConfig, geometry: Geometry) -> tuple[Sample, Sample, Floor, str]:
-    reference_file, generated_file = open_showers(config.reference), open_showers(config.generated)
+    said = conventions(config, geometry)
+    reference_file = open_showers(config.reference, said)
+    generated_file = open_showers(config.generated, said)
     split = choose_split(reference_file, generated_file, config.split)
     numbers = split_numbers(len(reference_file), split)
     n = min(len(numbers), len(generated_file), config.max_showers)
     used = numbers[:n]
-    reference = read_sample(config.reference, geometry, used)
-    generated = read_sample(config.generated, geometry, torch.arange(n))
+    reference = read_sample(reference_file, geometry, used)
+    generated = read_sample(generated_file, geometry, torch.arange(n))
     if config.floor is None:
         return reference, generated, floor_from_rest(reference, geometry, used, config.seed), split
-    floor = floor_from_file(reference, read_sample(config.floor, geometry))
+    floor = floor_from_file(reference, read_sample(open_showers(config.floor, said), geometry))
     return reference, generated, floor, split
 
 

@@ -2,39 +2,22 @@
 
 from pathlib import Path
 
-from pointcalo.formats.layout import LAYOUT, open_hdf5
-from pointcalo.formats.native import NativeFile
+from pointcalo.formats.conventions import Conventions
+from pointcalo.formats.layouts import layout_named, layout_of
+from pointcalo.formats.shower_file import ShowerFile
 
 
-def open_showers(path: str | Path) -> NativeFile:
-    """Open a file of showers by what it says of itself.
+def open_showers(path: str | Path, conventions: Conventions | None = None) -> ShowerFile:
+    """Open a file of showers by what it says of itself, or as the layout that the user names.
 
     Args:
-        path: file of the native layout.
+        path: file.
+        conventions: what the file does not say.
 
     Raises:
-        OSError: not there, no permission, not HDF5.
-        ValueError: a layout that must be converted first, or one that is not known.
+        OSError: not there, no permission, damaged.
+        ValueError: of no layout that is known, or the user must say more.
     """
-    if is_showerdata(path):
-        raise ValueError(
-            f"{path}: a ShowerData file records no units; convert it first: pointcalo convert "
-            f"input={path} output=showers.h5 format=pointcalo energy_unit=GeV geometry=NAME"
-        )
-    return NativeFile(path)
-
-
-def is_showerdata(path: str | Path) -> bool:
-    """Whether a file is in the layout of ShowerData.
-
-    Raises:
-        OSError: not there, no permission, not HDF5.
-        ValueError: neither of ShowerData nor of pointcalo.
-    """
-    path = Path(path)
-    with open_hdf5(path) as file:
-        if file.attrs.get("layout") == LAYOUT:
-            return False
-        if "showerdata_version" in file.attrs:
-            return True
-    raise ValueError(f"{path}: no file of showers in the layout of pointcalo or ShowerData")
+    conventions = conventions or Conventions()
+    layout = layout_named(conventions.layout) if conventions.layout else layout_of(path)
+    return layout.open(Path(path), conventions)

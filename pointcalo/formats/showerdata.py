@@ -6,11 +6,11 @@ position: the user states the units, and the position is kept in the data set `g
 in the multi-geometry files of the field; without it the particles enter at the origin.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
+import h5py
 import numpy as np
 import showerdata
 import torch
@@ -18,69 +18,26 @@ from torch import Tensor
 
 from pointcalo import units
 from pointcalo.atomic import written_beside
-from pointcalo.formats.layout import open_hdf5
+from pointcalo.formats.contents import Contents
+from pointcalo.formats.conventions import Conventions
+from pointcalo.formats.hdf5 import check_claim, damage_named, open_hdf5
+from pointcalo.formats.layouts import Layout, Outgoing
+from pointcalo.formats.shower_file import ShowerFile
 from pointcalo.formats.steady_file import SteadyFile
-from pointcalo.geometry import Geometry
-from pointcalo.showers import ENERGY, TIME, Incident, ShowerError, Showers, X, Y, ptr_from_counts
+from pointcalo.showers import ENERGY, TIME, Incident, Showers, X, Y, ptr_from_counts
 
-NEEDED = ("showers", "energies", "directions", "pdg", "shower_ids", "shape", "num_points")
+NAME = "ShowerData"
+NEEDED = ("showers", "energies", "directions", "pdg", "shape")
 POSITION = "gun_position"
-ENERGY_UNITS = {"MeV": units.MeV, "GeV": units.GeV}
-LENGTH_UNITS = {"mm": units.mm, "cm": units.cm, "m": units.m}
-KNOWN_UNITS = {
-    "energy_unit": ENERGY_UNITS,
-    "incident_energy_unit": ENERGY_UNITS,
-    "length_unit": LENGTH_UNITS,
-}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Conventions:
-    """What a ShowerData file does not say of itself.
-
-    Args:
-        energy_unit: of the points: MeV or GeV.
-        incident_energy_unit: of the incident particles; empty: that of the points.
-        length_unit: mm, cm or m.
-        depth: what the third column is: layer (number, from 0) or z (length along the depth).
-        geometry: gives the depth of the layers where the third column is z.
-
-    Raises:
-        ValueError: an unknown unit, or z without a geometry.
-    """
-
-    energy_unit: str
-    incident_energy_unit: str = ""
-    length_unit: str = "mm"
-    depth: str = "layer"
-    geometry: Geometry | None = None
-
-    def __post_init__(self) -> None:
-        for name in KNOWN_UNITS:
-            self.factor(name)
-        if self.depth not in ("layer", "z"):
-            raise ValueError(f"depth: got {self.depth!r}, expected layer or z")
-        if self.depth == "z" and self.geometry is None:
-            raise ValueError("depth=z needs the depths of the layers: pass geometry=NAME")
-
-    def factor(self, name: str) -> float:
-        """What a number in the unit called `name` is multiplied by to be native."""
-        given = getattr(self, name) or self.energy_unit
-        known = KNOWN_UNITS[name]
-        if given not in known:
-            raise ValueError(
-                f"{name}: got {given!r}, expected one of {', '.join(known)}: "
-                "a ShowerData file records no units"
-            )
-        return known[given]
-
-    def column_factors(self) -> Tensor:
-        """Factors of the columns x, y, energy, time."""
-        length = self.factor("length_unit")
-        return torch.tensor([length, length, self.factor("energy_unit"), units.ns])
+def column_factors(conventions: Conventions) -> Tensor:
+    """Factors of the columns x, y, energy, time to native units."""
+    length = conventions.factor("length_unit", NAME)
+    return torch.tensor([length, length, conventions.factor("energy_unit", NAME), units.ns])
 
 
-class ShowerDataFile:
+class ShowerDataFile(ShowerFile):
     """A ShowerData file to read.
 
     Args:
@@ -89,88 +46,132 @@ class ShowerDataFile:
 
     Raises:
         OSError: not there, no permission, not HDF5.
-        ValueError: a data set is missing, or there are no showers.
+        ValueError: a data set is missing, or there are no showers, or no units were given.
     """
 
+    layout: ClassVar[str] = "showerdata"
+
     def __init__(self, path: str | Path, conventions: Conventions) -> None:
-        self.path = Path(path)
+        super().__init__(Path(path), conventions.geometry)
         self.conventions = conventions
-        with open_hdf5(self.path) as file:
+        self.factors = column_factors(conventions)
+        self.points, self.source = conventions.rows, f"{NAME} file {self.path.name}"
+        with open_hdf5(self.path) as file, damage_named(self.path):
             missing = [name for name in NEEDED if name not in file]
             if missing:
-                raise ValueError(f"{self.path}: no ShowerData file, lacks {', '.join(missing)}")
-            self._num_showers = len(file["energies"])
-            self.max_points = int(file["num_points"][:].max(initial=0))
+                raise ValueError(f"{self.path}: no {NAME} file, lacks {', '.join(missing)}")
+            self._num_showers, self._num_columns = len(file["showers"]), int(file["shape"][2])
+            for name, columns in (("energies", 1), ("directions", 3), ("pdg", 1), (POSITION, 3)):
+                self._check_column(file, name, columns)
         if self._num_showers == 0:
             raise ValueError(f"{self.path}: holds no showers")
+        if self._num_columns not in (4, 5):
+            raise ValueError(
+                f"{self.path}: rows of {self._num_columns} numbers, expected 4 (x, y, layer, "
+                "energy) or 5 (and time)"
+            )
+
+    def _check_column(self, file: h5py.File, name: str, columns: int) -> None:
+        if name not in file:
+            return
+        data = file[name]
+        expected = (self._num_showers, columns)
+        if data.shape not in (expected, expected[:1]) or data.dtype.kind not in "fiu":
+            raise ValueError(
+                f"{self.path}: data set {name} is {data.shape} {data.dtype}, expected numbers "
+                f"{expected}"
+            )
+        check_claim(data, self.path)
 
     def __len__(self) -> int:
         return self._num_showers
 
-    def iterate(self, showers: int = 500) -> Iterator[Showers]:
-        """Read the file from front to end in batches of that many showers.
+    def incident(self) -> Incident:
+        """The incident particles of all showers."""
+        with open_hdf5(self.path) as file, damage_named(self.path):
+            return self._incident(file, slice(None))
 
-        Raises:
-            ValueError: numbers that are no shower, with file and shower.
-        """
-        with showerdata.ShowerDataFile(self.path) as file:
-            for first in range(0, len(self), showers):
-                rows = slice(first, min(first + showers, len(self)))
-                try:
-                    yield self._read(file, rows)
-                except ShowerError as error:
-                    number = first + error.shower
-                    raise ValueError(f"{self.path}: shower {number}: {error.fault}") from None
-                except (ValueError, TypeError) as error:
-                    raise ValueError(f"{self.path}: {error}") from None
-
-    def _read(self, file: showerdata.ShowerDataFile, rows: slice) -> Showers:
-        dense = file[rows]
-        table = torch.from_numpy(dense.points)
-        held = table[:, :, 3] != 0
-        flat = table[held]
-        points = torch.zeros((len(flat), 4))
-        points[:, : Y + 1] = flat[:, :2]
-        points[:, ENERGY] = flat[:, 3]
-        if flat.shape[1] > 4:
-            points[:, TIME] = flat[:, 4]
+    def _rows(self, first: int, last: int) -> Showers:
+        with open_hdf5(self.path) as file, damage_named(self.path):
+            flat = file["showers"][first:last]
+            incident = self._incident(file, slice(first, last))
+        sizes = np.array([len(values) for values in flat])
+        if (sizes % self._num_columns).any():
+            shower = first + int((sizes % self._num_columns).nonzero()[0][0])
+            raise ValueError(
+                f"{self.path}: shower {shower}: {sizes[shower - first]} numbers, expected rows of "
+                f"{self._num_columns}"
+            )
+        table = torch.from_numpy(np.concatenate([*flat, np.zeros(0, np.float32)]))
+        table = table.float().reshape(-1, self._num_columns)
+        held = table[:, 3] != 0
+        ptr = ptr_from_counts(torch.from_numpy(sizes // self._num_columns))
+        before = torch.cat([ptr.new_zeros(1), held.cumsum(0)])
+        table = table[held]
+        points = torch.zeros((len(table), 4))
+        points[:, : Y + 1] = table[:, :2]
+        points[:, ENERGY] = table[:, 3]
+        if self._num_columns > 4:
+            points[:, TIME] = table[:, 4]
         return Showers(
-            points=points * self.conventions.column_factors(),
-            layer=self._layer(flat[:, 2]),
-            ptr=ptr_from_counts(held.sum(dim=1)),
-            incident=self._incident(file, dense, rows),
+            points=points * self.factors,
+            layer=self._layer(table[:, 2]),
+            ptr=before[ptr],
+            incident=incident,
         )
 
     def _layer(self, depth: Tensor) -> Tensor:
         geometry = self.conventions.geometry
         if self.conventions.depth == "z" and geometry is not None:
-            z = depth[:, None] * self.conventions.factor("length_unit")
+            z = depth[:, None] * self.conventions.factor("length_unit", NAME)
             return (z - geometry.layer_z[None, :]).abs().argmin(dim=1)
-        if bool((depth != depth.round()).any()):
+        if not bool((depth == depth.round()).all()):
             raise ValueError(
-                "third column is no layer number: pass depth=z and geometry=NAME where it is z"
+                f"{self.path}: third column is no layer number: pass depth=z and geometry=NAME "
+                "where it is z"
             )
         return depth.long()
 
-    def _incident(self, file: showerdata.ShowerDataFile, dense: Any, rows: slice) -> Incident:
-        energy = torch.from_numpy(dense.energies[:, 0])
+    def _incident(self, file: h5py.File, rows: slice) -> Incident:
+        energy = torch.from_numpy(file["energies"][rows]).float().flatten()
         position = torch.zeros((len(energy), 3))
-        if POSITION in file.file:
-            position = torch.from_numpy(file.file[POSITION][rows]).float()
+        if POSITION in file:
+            position = torch.from_numpy(file[POSITION][rows]).float()
         return Incident(
-            energy=energy * self.conventions.factor("incident_energy_unit"),
-            direction=torch.from_numpy(dense.directions),
-            position=position * self.conventions.factor("length_unit"),
-            pdg=torch.from_numpy(dense.pdg).long(),
+            energy=energy * self.conventions.factor("incident_energy_unit", NAME),
+            direction=torch.from_numpy(file["directions"][rows]).float(),
+            position=position * self.conventions.factor("length_unit", NAME),
+            pdg=torch.from_numpy(file["pdg"][rows]).long().flatten(),
         )
+
+
+class ShowerData(Layout):
+    """The layout of the library ShowerData."""
+
+    name = "showerdata"
+
+    def claims(self, contents: Contents) -> bool:
+        """It names its version, or has the library's data sets."""
+        named = "showerdata_version" in contents.attributes
+        return named or all(name in contents.shapes for name in NEEDED)
+
+    def open(self, path: Path, conventions: Conventions) -> ShowerDataFile:
+        """See `ShowerDataFile`."""
+        return ShowerDataFile(path, conventions)
+
+    def write(
+        self, path: Path, batches: Iterable[Showers], outgoing: Outgoing, conventions: Conventions
+    ) -> list[str]:
+        """See `write_showerdata`; holds all there is but points without energy."""
+        write_showerdata(path, batches, outgoing=outgoing, conventions=conventions)
+        return []
 
 
 def write_showerdata(
     path: str | Path,
     batches: Iterable[Showers],
     *,
-    num_showers: int,
-    max_points: int,
+    outgoing: Outgoing,
     conventions: Conventions,
 ) -> None:
     """Write a ShowerData file batch by batch; points without energy are left out.
@@ -178,18 +179,18 @@ def write_showerdata(
     Args:
         path: file to be made, complete or not at all.
         batches: showers, made and written one batch after another.
-        num_showers: of all batches.
-        max_points: points of the largest shower, or more.
+        outgoing: how many showers of how many points there are.
         conventions: units to write.
 
     Raises:
         ValueError: no showers, or another number of them than announced.
         OSError: no such folder, no permission, disk full.
     """
-    path = Path(path)
+    path, num_showers = Path(path), outgoing.num_showers
+    column_factors(conventions)  # the units must be known before anything is made
     with written_beside(path) as beside, SteadyFile(beside, path) as disk:
         try:
-            shape = (num_showers, max_points, 5)
+            shape = (num_showers, outgoing.max_points, 5)
             with showerdata.ShowerDataFile(disk, "w", shape=shape) as file:
                 done = _fill(file, batches, conventions, disk)
         finally:
@@ -209,7 +210,7 @@ def _fill(
     for batch in batches:
         rows = slice(done, done + len(batch))
         file[rows] = _to_library(batch.to("cpu"), done, conventions)
-        position[rows] = batch.incident.position.cpu() / conventions.factor("length_unit")
+        position[rows] = batch.incident.position.cpu() / conventions.factor("length_unit", NAME)
         disk.check()
         done += len(batch)
     return done
@@ -217,10 +218,12 @@ def _fill(
 
 def _to_library(showers: Showers, first: int, conventions: Conventions) -> showerdata.Showers:
     showers = showers.keep(showers.energy > 0)
-    columns = showers.points / conventions.column_factors()
+    columns = showers.points / column_factors(conventions)
     depth = showers.layer.float()
     if conventions.depth == "z" and conventions.geometry is not None:
-        depth = conventions.geometry.layer_z[showers.layer] / conventions.factor("length_unit")
+        depth = conventions.geometry.layer_z[showers.layer] / conventions.factor(
+            "length_unit", NAME
+        )
     table = torch.stack(
         [columns[:, X], columns[:, Y], depth, columns[:, ENERGY], columns[:, TIME]], dim=1
     )
@@ -230,7 +233,7 @@ def _to_library(showers: Showers, first: int, conventions: Conventions) -> showe
     incident = showers.incident
     return showerdata.Showers(
         points=dense.numpy(),
-        energies=(incident.energy / conventions.factor("incident_energy_unit")).numpy(),
+        energies=(incident.energy / conventions.factor("incident_energy_unit", NAME)).numpy(),
         pdg=incident.pdg.numpy(),
         directions=incident.direction.numpy(),
         shower_ids=np.arange(first, first + len(showers)),

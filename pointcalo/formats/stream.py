@@ -11,9 +11,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from pointcalo.formats.native import NativeFile
+from pointcalo.formats.conventions import Conventions
 from pointcalo.formats.opening import open_showers
 from pointcalo.formats.preparation import Preparation, check_centres
+from pointcalo.formats.shower_file import ShowerFile
 from pointcalo.geometry import Geometry
 from pointcalo.showers import Showers
 
@@ -38,7 +39,7 @@ class ShowerStream:
     equal parts, so that together they see what one process with that batch would.
 
     Args:
-        source: file, glob pattern, several of them, or showers in memory.
+        source: file of any layout, glob pattern, several of them, or showers in memory.
         split: train, validation, test or all: by the number of a shower in its file modulo 10
             (0-6, 7, 8-9).
         batch: showers in a batch of this process; fewer where the split holds fewer.
@@ -49,6 +50,7 @@ class ShowerStream:
         rank: number of this process.
         world: number of processes.
         buffer_points: points held in memory at a time.
+        conventions: what files of foreign layouts do not say of themselves.
 
     Raises:
         ValueError: unknown split, empty split, files of another geometry, or a file that cannot
@@ -68,10 +70,11 @@ class ShowerStream:
         rank: int = 0,
         world: int = 1,
         buffer_points: int = BUFFER_POINTS,
+        conventions: Conventions | None = None,
     ) -> None:
         if batch < 1 or not 0 <= rank < world:
             raise ValueError(f"stream: got batch {batch}, rank {rank} of {world} processes")
-        self.sources: list[NativeFile | _InMemory] = _open(source)
+        self.sources: list[ShowerFile | _InMemory] = _open(source, conventions)
         if geometry is not None:
             for opened in self.sources:
                 _check_geometry(opened, geometry)
@@ -88,6 +91,11 @@ class ShowerStream:
             )
         self.batch = min(batch, self.num_showers // world)
         self._resident: Showers | None = None
+
+    @property
+    def source(self) -> str:
+        """Who made the showers of the first file, in words."""
+        return self.sources[0].source
 
     @property
     def below_threshold(self) -> float:
@@ -178,6 +186,8 @@ class ShowerStream:
 class _InMemory:
     """Showers in memory, read like a file."""
 
+    source = "showers in memory"
+
     def __init__(self, showers: Showers) -> None:
         self.showers = showers
         self.offset = showers.ptr
@@ -192,7 +202,7 @@ class _InMemory:
 class _Block:
     """Neighbouring showers of one source that belong to the split."""
 
-    def __init__(self, source: NativeFile | _InMemory, numbers: Tensor) -> None:
+    def __init__(self, source: ShowerFile | _InMemory, numbers: Tensor) -> None:
         self.source = source
         self.numbers = numbers
         self.num_points = int((source.offset[numbers + 1] - source.offset[numbers]).sum())
@@ -214,7 +224,7 @@ def split_numbers(number: int, split: str) -> Tensor:
     return numbers[(numbers % 10 >= first) & (numbers % 10 < last)]
 
 
-def _blocks(source: NativeFile | _InMemory, split: str) -> list[_Block]:
+def _blocks(source: ShowerFile | _InMemory, split: str) -> list[_Block]:
     numbers = split_numbers(len(source), split)
     block = torch.div(source.offset[numbers], BLOCK_POINTS, rounding_mode="floor")
     cuts = (block.diff() > 0).nonzero()[:, 0] + 1
@@ -223,26 +233,26 @@ def _blocks(source: NativeFile | _InMemory, split: str) -> list[_Block]:
 
 
 def _open(
-    source: Showers | str | Path | Sequence[str | Path],
-) -> list[NativeFile | _InMemory]:
+    source: Showers | str | Path | Sequence[str | Path], conventions: Conventions | None
+) -> list[ShowerFile | _InMemory]:
     if isinstance(source, Showers):
         return [_InMemory(source.to("cpu"))]
     patterns = [source] if isinstance(source, str | Path) else list(source)
-    found: list[NativeFile | _InMemory] = []
+    found: list[ShowerFile | _InMemory] = []
     for pattern in patterns:
         path = Path(pattern).expanduser()
         matches = Path(path.anchor).glob(str(path.relative_to(path.anchor)))
         paths = [path] if path.exists() else sorted(matches)
         if not paths:
             raise FileNotFoundError(f"{pattern}: no such file, and no file matches it")
-        found.extend(map(open_showers, paths))
+        found.extend(open_showers(path, conventions) for path in paths)
     if not found:
         raise ValueError("no files of showers given: got an empty list")
     return found
 
 
-def _check_geometry(source: NativeFile | _InMemory, geometry: Geometry) -> None:
-    if isinstance(source, NativeFile):
+def _check_geometry(source: ShowerFile | _InMemory, geometry: Geometry) -> None:
+    if isinstance(source, ShowerFile):
         source.check_geometry(geometry)
         if source.points == "cells":
             check_centres(source.read(slice(0, CHECKED_SHOWERS)), geometry, str(source.path))

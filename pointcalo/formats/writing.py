@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointcalo.atomic import written_beside
-from pointcalo.formats.layout import (
+from pointcalo.formats.native_layout import (
     INCIDENT_COLUMNS,
     LAYOUT,
     OFFSET,

@@ -17,26 +17,13 @@ from torch import Tensor
 from pointcalo.geometry import Geometry
 from pointcalo.showers import Incident
 from pointcalo.showers.noise import GUN, Noise
+from pointcalo.showers.particles import pdg_number
 from pointcalo.simulation import streams
 from pointcalo.units import GeV, degree
-
-PDG_NUMBERS = {"photon": 22, "electron": 11, "positron": -11, "pion+": 211, "pion-": -211}
-"""Particles that this package simulates and their PDG numbers."""
 
 DEFAULT_ETA = (1.5, 3.0)
 
 Range = float | Sequence[float]
-
-
-def pdg_number(particle: str) -> int:
-    """PDG number of a particle.
-
-    Raises:
-        ValueError: an unknown name.
-    """
-    if particle not in PDG_NUMBERS:
-        raise ValueError(f"unknown particle {particle!r}; expected {', '.join(PDG_NUMBERS)}")
-    return PDG_NUMBERS[particle]
 
 
 @dataclass(frozen=True, kw_only=True)

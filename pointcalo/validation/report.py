@@ -95,8 +95,8 @@ class Report:
                 _row(
                     [
                         name + kind,
-                        sample.path.name,
-                        sample.source,
+                        sample.file.path.name,
+                        sample.file.source,
                         str(len(sample.showers)),
                         f"{sample.below_threshold:.2%}",
                         f"{sample.outside:.2%}",

@@ -1,13 +1,13 @@
 """Samples of showers to compare: read, put on cells and cut at threshold; and the floor's pair."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from pointcalo.formats import NativeFile, open_showers, split_numbers
+from pointcalo.formats import split_numbers
 from pointcalo.formats.preparation import Preparation, check_centres
+from pointcalo.formats.shower_file import ShowerFile
 from pointcalo.formats.stream import SPLITS
 from pointcalo.geometry import Geometry
 from pointcalo.showers import Showers
@@ -22,22 +22,20 @@ class Sample:
 
     Attributes:
         showers: S showers.
-        path: Their file.
-        source: Who made them, as their file says.
+        file: Where they were read.
         outside: Share of the energy outside every cell.
         below_threshold: Share of the energy on cells that was below threshold.
     """
 
     showers: Showers
-    path: Path
-    source: str
+    file: ShowerFile
     outside: float
     below_threshold: float
 
     @property
     def is_parametric(self) -> bool:
         """Whether the showers are parametric, hence no stand-in for Geant4."""
-        return "parametric" in self.source.lower()
+        return "parametric" in self.file.source.lower()
 
 
 @dataclass(frozen=True)
@@ -55,26 +53,24 @@ class Floor:
     description: str
 
 
-def read_sample(path: str | Path, geometry: Geometry, numbers: Tensor | None = None) -> Sample:
+def read_sample(file: ShowerFile, geometry: Geometry, numbers: Tensor | None = None) -> Sample:
     """Read showers of a file, all or those numbered, and put them on cells above threshold.
 
     Raises:
         ValueError: Another geometry, a row that cannot be used, or no hit above threshold.
         OSError: A file that cannot be read.
     """
-    file = open_showers(path)
     file.check_geometry(geometry)
     if file.points == "cells":
-        check_centres(file.read(slice(CHECKED_SHOWERS)), geometry, str(path))
+        check_centres(file.read(slice(CHECKED_SHOWERS)), geometry, str(file.path))
     prepare = Preparation(geometry)
     showers = prepare(file.read(numbers))
     if showers.num_points == 0:
-        raise ValueError(f"{path}: no hit above the threshold of geometry {geometry.name!r}")
-    source = str(file.attributes["source"])
-    return Sample(showers, Path(path), source, prepare.outside, prepare.below_threshold)
+        raise ValueError(f"{file.path}: no hit above the threshold of geometry {geometry.name!r}")
+    return Sample(showers, file, prepare.outside, prepare.below_threshold)
 
 
-def choose_split(reference: NativeFile, generated: NativeFile, split: str | None) -> str:
+def choose_split(reference: ShowerFile, generated: ShowerFile, split: str | None) -> str:
     """The split of the reference to compare with: the one asked for, or the one that was copied.
 
     Without a wish it is the split whose incident particles the generated showers have
@@ -95,11 +91,14 @@ def floor_from_file(reference: Sample, other: Sample) -> Floor:
     n = min(len(reference.showers), len(other.showers))
     first, second = reference.showers, other.showers
     if same_incident(first.incident[:n], second.incident[:n]):
-        text = f"reference against {other.path.name}, the same {n} incident particles on both sides"
+        text = (
+            f"reference against {other.file.path.name}, the same {n} incident particles on both "
+            "sides"
+        )
         return Floor(first[:n], second[:n], text)
     first = first[:n]
     second = second[matched(first.incident.energy, second.incident.energy)]
-    text = f"reference against {n} showers of {other.path.name} with the same energy spectrum"
+    text = f"reference against {n} showers of {other.file.path.name} with the same energy spectrum"
     return Floor(first, second, text)
 
 
@@ -112,7 +111,7 @@ def floor_from_rest(reference: Sample, geometry: Geometry, used: Tensor, seed: i
         used: Numbers in its file of the showers of the sample.
         seed: Of the halves.
     """
-    file = open_showers(reference.path)
+    file = reference.file
     over = torch.ones(len(file), dtype=torch.bool)
     over[used] = False
     rest = over.nonzero()[:, 0]
@@ -120,7 +119,7 @@ def floor_from_rest(reference: Sample, geometry: Geometry, used: Tensor, seed: i
     energy = reference.showers.incident.energy
     if len(rest) >= n:
         chosen = rest[matched(energy, file.incident().energy[rest])]
-        other = read_sample(reference.path, geometry, chosen).showers
+        other = read_sample(file, geometry, chosen).showers
         text = f"reference against {n} other showers of its file with the same energy spectrum"
         return Floor(reference.showers, other, text)
     first, second = halves(energy, seed)

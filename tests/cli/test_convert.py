@@ -63,8 +63,8 @@ def test_projected(folder: Path, deposits: Showers, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["format=showerdata"], "energy_unit: a ShowerData file records no units"),
-        (["format=root"], "format: got 'root', expected one of pointcalo, showerdata"),
+        (["format=showerdata"], "energy_unit: a file of ShowerData records no units"),
+        (["format=word"], "format: got 'word', expected one of pointcalo, showerdata"),
         (["project=true"], "project=true needs the cells: pass geometry=NAME"),
         (["geometry=ild"], "made in geometry 'toy', not 'ild': pass geometry=toy"),
         (["output=none/b.h5"], "no folder none, make it first"),

@@ -210,12 +210,12 @@ def test_files_of_another_kind(tmp_path: Path) -> None:
         open_showers(tmp_path / "none.h5")
     text = tmp_path / "text.h5"
     text.write_text("no showers")
-    with pytest.raises(OSError, match=r"text.h5: not a readable HDF5 file"):
+    with pytest.raises(ValueError, match=r"text.h5: neither HDF5 nor ROOT nor Parquet"):
         open_showers(text)
     foreign = tmp_path / "foreign.h5"
     with h5py.File(foreign, "w") as raw:
         raw["showers"] = np.zeros(3)
-    with pytest.raises(ValueError, match=r"foreign.h5: no file of showers in the layout"):
+    with pytest.raises(ValueError, match=r"foreign.h5: no file of showers in a layout"):
         open_showers(foreign)
     with pytest.raises(ValueError, match="attribute layout is None, expected 'pointcalo'"):
         NativeFile(foreign)

@@ -1,6 +1,7 @@
 """ShowerData files: there and back, units, and what the library itself reads."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -10,7 +11,9 @@ import showerdata
 import torch
 
 from pointcalo.formats import open_showers
-from pointcalo.formats.showerdata import Conventions, ShowerDataFile, write_showerdata
+from pointcalo.formats.conventions import Conventions
+from pointcalo.formats.layouts import Outgoing
+from pointcalo.formats.showerdata import ShowerDataFile, write_showerdata
 from pointcalo.geometry import Geometry
 from pointcalo.showers import ENERGY, Showers
 
@@ -20,9 +23,12 @@ MEV = Conventions(energy_unit="MeV")
 
 def _write(path: Path, showers: Showers, conventions: Conventions = MEV) -> None:
     batches = [showers[first : first + 8] for first in range(0, len(showers), 8)]
+    write_showerdata(path, batches, outgoing=_outgoing(showers), conventions=conventions)
+
+
+def _outgoing(showers: Showers) -> Outgoing:
     most = int(showers.counts.max())
-    size = {"num_showers": len(showers), "max_points": most}
-    write_showerdata(path, batches, **size, conventions=conventions)
+    return Outgoing(num_showers=len(showers), max_points=most, points="cells", source="random")
 
 
 def test_there_and_back(make_showers: MakeShowers, tmp_path: Path) -> None:
@@ -88,7 +94,6 @@ def test_points_without_energy_are_left_out(make_showers: MakeShowers, tmp_path:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"energy_unit": ""}, "energy_unit: got '', expected one of MeV, GeV"),
         ({"energy_unit": "J"}, "energy_unit: got 'J'"),
         ({"energy_unit": "MeV", "incident_energy_unit": "mm"}, "incident_energy_unit: got 'mm'"),
         ({"energy_unit": "MeV", "length_unit": "inch"}, "length_unit: got 'inch'"),
@@ -104,8 +109,9 @@ def test_units_must_be_known(options: dict[str, str], message: str) -> None:
 def test_broken_files(make_showers: MakeShowers, tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     _write(path, make_showers(5))
-    with pytest.raises(ValueError, match="records no units; convert it first"):
+    with pytest.raises(ValueError, match="a file of ShowerData records no units"):
         open_showers(path)
+    assert isinstance(open_showers(path, MEV), ShowerDataFile)
     with h5py.File(path, "a") as raw:
         raw["energies"][3] = np.nan
     with pytest.raises(ValueError, match=r"a.h5: shower 3: incident energy is nan"):
@@ -118,6 +124,7 @@ def test_broken_files(make_showers: MakeShowers, tmp_path: Path) -> None:
 
 def test_number_of_showers_as_announced(make_showers: MakeShowers, tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
+    outgoing = replace(_outgoing(make_showers(5)), num_showers=9)
     with pytest.raises(ValueError, match="5 showers came, expected 9"):
-        write_showerdata(path, [make_showers(5)], num_showers=9, max_points=30, conventions=MEV)
+        write_showerdata(path, [make_showers(5)], outgoing=outgoing, conventions=MEV)
     assert not list(tmp_path.iterdir())

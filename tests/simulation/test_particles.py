@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from pointcalo.geometry import Geometry
-from pointcalo.simulation import ParticleGun, central_half_width, pdg_number
+from pointcalo.showers.particles import pdg_number
+from pointcalo.simulation import ParticleGun, central_half_width
 
 
 def test_energies_are_log_uniform() -> None:

@@ -9,6 +9,7 @@ from pointcalo.geometry import Geometry
 from pointcalo.showers import Showers
 from pointcalo.validation.pairing import halves, matched, same_incident
 from pointcalo.validation.samples import (
+    Sample,
     choose_split,
     floor_from_file,
     floor_from_rest,
@@ -50,6 +51,10 @@ def test_halves_share_out_neighbours_in_energy() -> None:
     assert 10 < int((energy[first] > energy[second]).sum()) < 40
 
 
+def _read(path: Path, geometry: Geometry, numbers: torch.Tensor | None = None) -> Sample:
+    return read_sample(open_showers(path), geometry, numbers)
+
+
 def test_the_split_that_was_copied_is_recognised(
     save: Callable[..., Path], make_showers: Callable[..., Showers]
 ) -> None:
@@ -69,7 +74,7 @@ def test_deposits_are_put_on_cells_and_cut(
 ) -> None:
     rows = [(0, 0, 1.0, 1.0, 0.5), (0, 0, -1.0, 2.0, 0.5), (0, 1, 3.0, 0.0, 0.05)]
     rows += [(0, 2, 500.0, 0.0, 0.95)]
-    sample = read_sample(save("deposits.h5", place(rows), points="deposits"), toy)
+    sample = _read(save("deposits.h5", place(rows), points="deposits"), toy)
     assert sample.showers.energy.tolist() == [1.0]
     assert sample.showers.xy.tolist() == [[0.0, 0.0]]
     assert sample.outside == pytest.approx(0.95 / 2.0)
@@ -81,12 +86,12 @@ def test_bad_files_are_refused_in_one_line(
 ) -> None:
     faint = save("faint.h5", place([(0, 0, 0.0, 0.0, 0.01)]))
     with pytest.raises(ValueError, match="no hit above the threshold of geometry 'toy'"):
-        read_sample(faint, toy)
+        _read(faint, toy)
     shifted = save("shifted.h5", place([(0, 0, 3.0, 0.0, 1.0)]))
     with pytest.raises(ValueError, match="3 mm from the cell centres of geometry 'toy'"):
-        read_sample(shifted, toy)
+        _read(shifted, toy)
     with pytest.raises(ValueError, match="made in geometry 'toy', not 'ild'"):
-        read_sample(faint, Geometry.load("ild"))
+        _read(faint, Geometry.load("ild"))
 
 
 def test_floor_from_the_showers_left_over(
@@ -94,10 +99,10 @@ def test_floor_from_the_showers_left_over(
 ) -> None:
     path = save("reference.h5", make_showers(100, seed=1))
     used = split_numbers(100, "test")
-    reference = read_sample(path, toy, used)
+    reference = _read(path, toy, used)
     floor = floor_from_rest(reference, toy, used, seed=1)
     assert len(floor.reference) == len(floor.other) == 20
-    everything = set(read_sample(path, toy).showers.incident.energy.tolist())
+    everything = set(_read(path, toy).showers.incident.energy.tolist())
     rest = everything - set(reference.showers.incident.energy.tolist())
     assert set(floor.other.incident.energy.tolist()) <= rest
     ratio = floor.other.incident.energy / reference.showers.incident.energy
@@ -107,7 +112,7 @@ def test_floor_from_the_showers_left_over(
 def test_floor_from_halves_where_nothing_is_left(
     save: Callable[..., Path], make_showers: Callable[..., Showers], toy: Geometry
 ) -> None:
-    reference = read_sample(save("reference.h5", make_showers(50, seed=1)), toy)
+    reference = _read(save("reference.h5", make_showers(50, seed=1)), toy)
     floor = floor_from_rest(reference, toy, torch.arange(50), seed=1)
     assert len(floor.reference) == len(floor.other) == 25
     assert "two halves of the reference, 25 showers each" in floor.description
@@ -116,9 +121,9 @@ def test_floor_from_halves_where_nothing_is_left(
 def test_floor_from_another_file(
     save: Callable[..., Path], make_showers: Callable[..., Showers], toy: Geometry
 ) -> None:
-    reference = read_sample(save("reference.h5", make_showers(30, seed=1)), toy)
-    again = read_sample(save("again.h5", make_showers(40, seed=2)[:30]), toy)
-    other = read_sample(save("other.h5", make_showers(60, seed=2, incident_seed=1)), toy)
+    reference = _read(save("reference.h5", make_showers(30, seed=1)), toy)
+    again = _read(save("again.h5", make_showers(40, seed=2)[:30]), toy)
+    other = _read(save("other.h5", make_showers(60, seed=2, incident_seed=1)), toy)
     assert not same_incident(reference.showers.incident, other.showers.incident[:30])
     assert "with the same energy spectrum" in floor_from_file(reference, other).description
     floor = floor_from_file(reference, again)

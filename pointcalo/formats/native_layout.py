@@ -4,14 +4,14 @@ Version 1: data sets and attributes as below, without `geometry_hash`.
 Version 2: the attribute `geometry_hash` says which geometry exactly; empty where it is unknown.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+
+from pointcalo.formats.hdf5 import check_claim
 
 LAYOUT = "pointcalo"
 VERSION = 2
@@ -41,31 +41,6 @@ INCIDENT_COLUMNS = {
     "incident/pdg": Column("i4", "1"),
 }
 OFFSET = "offset"
-
-
-def open_hdf5(path: Path) -> h5py.File:
-    """Open an HDF5 file to read.
-
-    Raises:
-        FileNotFoundError, PermissionError, OSError: each with one line that names the file.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
-    try:
-        return h5py.File(path, "r")
-    except PermissionError as error:
-        raise PermissionError(f"{path}: no permission to read it") from error
-    except OSError as error:
-        raise OSError(f"{path}: not a readable HDF5 file (damaged, or of another kind)") from error
-
-
-@contextmanager
-def damage_named(path: Path) -> Iterator[None]:
-    """Give an error of HDF5 in the block (damaged data) one line that names the file."""
-    try:
-        yield
-    except OSError as error:
-        raise OSError(f"{path}: damaged, {error}: fetch or make it again") from error
 
 
 def read_attributes(file: h5py.File, path: Path) -> dict[str, Any]:
@@ -105,6 +80,7 @@ def check_columns(file: h5py.File, path: Path) -> None:
     offset = file[OFFSET]
     if offset.ndim != 1 or offset.dtype.kind not in "iu" or len(offset) < 1:
         raise ValueError(f"{path}: data set {OFFSET} must be integers, one more than showers")
+    check_claim(offset, path)
     sizes = dict.fromkeys(INCIDENT_COLUMNS, len(offset) - 1)
     sizes |= dict.fromkeys(POINT_COLUMNS, int(offset[-1]))
     for name, column in (POINT_COLUMNS | INCIDENT_COLUMNS).items():
@@ -121,6 +97,7 @@ def _check_column(file: h5py.File, path: Path, name: str, column: Column, size: 
         )
     if data.dtype.kind not in "fiu":
         raise ValueError(f"{path}: data set {name} holds {data.dtype}, expected numbers")
+    check_claim(data, path)
     unit = data.attrs.get("unit")
     if unit != column.unit:
         raise ValueError(

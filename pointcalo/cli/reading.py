@@ -1,0 +1,25 @@
+"""What the user says of files of showers: the keys of `configs/reading/file.yaml`."""
+
+from omegaconf import DictConfig
+
+from pointcalo.formats.conventions import Conventions
+from pointcalo.geometry import Geometry
+
+TEXTS = (
+    *("layout", "energy_unit", "incident_energy_unit", "length_unit"),
+    *("depth", "rows", "incident_particle", "collections"),
+)
+
+
+def conventions(config: DictConfig, geometry: Geometry | None = None) -> Conventions:
+    """What a file does not say of itself.
+
+    Args:
+        config: of a command that reads files of showers.
+        geometry: the detector, where it is known.
+
+    Raises:
+        ValueError: a choice that is none.
+    """
+    texts = {name: str(config[name]) for name in TEXTS if config.get(name) is not None}
+    return Conventions(geometry=geometry, **texts)

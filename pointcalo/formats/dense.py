@@ -1,0 +1,293 @@
+"""Layouts that hold a number for every voxel: from voxels to the cells of a geometry and back.
+
+A voxel *is* a cell, so that nothing is merged or moved: energies are kept bit for bit as far as
+single precision goes.
+"""
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pointcalo.atomic import written_beside
+from pointcalo.formats.hdf5 import check_claim, damage_named, open_hdf5
+from pointcalo.formats.shower_file import ShowerFile
+from pointcalo.formats.steady_file import SteadyFile
+from pointcalo.geometry import Geometry
+from pointcalo.showers import ENERGY, TIME, Incident, ShowerError, Showers, ptr_from_counts
+
+CHUNK_SHOWERS = 100
+LARGEST_SHOWER = 1 << 24  # voxels
+
+
+class Grid:
+    """The voxels of a dense layout, each a cell of a geometry.
+
+    Args:
+        geometry: the detector.
+        cell: cell of each voxel in the layout's flat order, [V] int64; -1 for a voxel that is
+            none (padding).
+
+    Raises:
+        ValueError: two voxels that are the same cell.
+    """
+
+    def __init__(self, geometry: Geometry, cell: Tensor) -> None:
+        known = cell[cell >= 0]
+        if len(known.unique()) != len(known):
+            raise ValueError(
+                f"geometry {geometry.name!r}: two voxels lie in the same cell: pass the geometry "
+                "of the file"
+            )
+        self.geometry = geometry
+        self.cell = cell
+        self.voxel = torch.full((geometry.num_cells,), -1).scatter(
+            0, known, (cell >= 0).nonzero()[:, 0]
+        )
+
+    def showers(self, values: NDArray[Any], incident: Incident) -> Showers:
+        """Showers of the voxels with energy, sorted by cell.
+
+        Args:
+            values: [S, V], MeV.
+            incident: S particles.
+
+        Raises:
+            ShowerError: energy in a voxel that is no cell, negative or not finite.
+        """
+        shower, voxel = (torch.from_numpy(i) for i in np.nonzero(values))
+        energy = torch.from_numpy(values[shower.numpy(), voxel.numpy()].astype(np.float32))
+        cell = self.cell[voxel]
+        if bool((cell < 0).any()):
+            first = int((cell < 0).nonzero()[0, 0])
+            raise ShowerError(
+                int(shower[first]),
+                f"energy {float(energy[first]):g} in voxel {int(voxel[first])}, which is no cell "
+                f"of geometry {self.geometry.name!r}: pass the geometry of the file",
+            )
+        order = torch.argsort(shower * self.geometry.num_cells + cell)
+        cell = cell[order]
+        points = torch.zeros((len(cell), 4))
+        points[:, :ENERGY] = self.geometry.position(cell)[:, :ENERGY]
+        points[:, ENERGY] = energy[order]
+        return Showers(
+            points=points,
+            layer=self.geometry.layer_of(cell),
+            ptr=ptr_from_counts(torch.bincount(shower, minlength=len(incident))),
+            incident=incident,
+            cell=cell,
+        )
+
+    def values(self, showers: Showers) -> tuple[NDArray[np.float32], float]:
+        """Voxels [S, V] of showers in MeV, and the energy (MeV) outside every voxel.
+
+        Points of a shower in one voxel are added up.
+        """
+        cell = showers.cell
+        if cell is None:
+            showers.check_layers(self.geometry.num_layers)
+            cell = self.geometry.cell_at(showers.layer, showers.xy)
+        voxel = torch.where(cell >= 0, self.voxel[cell.clamp(min=0)], -1)
+        inside = voxel >= 0
+        flat = torch.zeros(len(showers) * len(self.cell), dtype=torch.float64)
+        slot = showers.index[inside] * len(self.cell) + voxel[inside]
+        flat.index_add_(0, slot, showers.energy[inside].double())
+        lost = float(showers.energy[~inside].sum(dtype=torch.float64))
+        return flat.reshape(len(showers), -1).float().numpy(), lost
+
+
+class DenseFile(ShowerFile):
+    """An HDF5 file with data sets of voxels.
+
+    A layout names its data sets and reads its incident particles.
+
+    Args:
+        path: file.
+        grid: which cell each voxel is.
+        voxels: data sets that make up a shower, in the order of the grid.
+        factor: MeV in a unit of the file.
+
+    Raises:
+        OSError, ValueError: the file cannot be used; one line.
+    """
+
+    def __init__(self, path: Path, grid: Grid, voxels: tuple[str, ...], factor: float) -> None:
+        super().__init__(path, grid.geometry)
+        self.grid, self.voxels, self.factor = grid, voxels, factor
+        self.source = f"{self.layout} file {path.name}"
+        with open_hdf5(path) as file, damage_named(path):
+            self._num_showers = check_rows(file, path, voxels)
+            size = sum(int(np.prod(file[name].shape[1:])) for name in voxels)
+        if size != len(grid.cell):
+            raise ValueError(
+                f"{path}: {size} voxels a shower, geometry {grid.geometry.name!r} has "
+                f"{len(grid.cell)}: pass the geometry of the file"
+            )
+
+    def __len__(self) -> int:
+        return self._num_showers
+
+    def incident(self) -> Incident:
+        """The incident particles of all showers."""
+        with open_hdf5(self.path) as file, damage_named(self.path):
+            try:
+                return self._incident(file, slice(0, len(self)))
+            except ShowerError as error:
+                raise ValueError(f"{self.path}: {error}") from None
+
+    @abstractmethod
+    def _incident(self, file: h5py.File, rows: slice) -> Incident:
+        """Incident particles of some showers."""
+
+    def _rows(self, first: int, last: int) -> Showers:
+        rows = slice(first, last)
+        with open_hdf5(self.path) as file, damage_named(self.path):
+            parts = [file[name][rows].reshape(last - first, -1) for name in self.voxels]
+            incident = self._incident(file, rows)
+        values = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        return self.grid.showers(values if self.factor == 1 else values * self.factor, incident)
+
+
+def check_rows(file: h5py.File, path: Path, names: Iterable[str]) -> int:
+    """Number of rows of data sets of numbers that must have equally many, at least one.
+
+    Raises:
+        ValueError: a data set is missing, holds no numbers or another number of rows, or claims
+            more than the file holds.
+    """
+    numbers: dict[str, int] = {}
+    for name in names:
+        data = file.get(name)
+        if not isinstance(data, h5py.Dataset) or data.shape is None or data.ndim < 1:
+            raise ValueError(f"{path}: data set {name} is missing")
+        if data.dtype.kind not in "fiu":
+            raise ValueError(f"{path}: data set {name} holds {data.dtype}, expected numbers")
+        if int(np.prod(data.shape[1:])) > LARGEST_SHOWER:
+            raise ValueError(f"{path}: data set {name} has shape {data.shape}, too large a shower")
+        check_claim(data, path)
+        numbers[name] = len(data)
+    if len(set(numbers.values())) != 1:
+        listed = ", ".join(f"{name} {number}" for name, number in numbers.items())
+        raise ValueError(f"{path}: data sets have different numbers of showers: {listed}")
+    number = next(iter(numbers.values()))
+    if number == 0:
+        raise ValueError(f"{path}: holds no showers")
+    return number
+
+
+class Columns:
+    """Data sets of an HDF5 file that are filled batch by batch, complete or not at all.
+
+    Args:
+        path: file to be made.
+        num_showers: rows of every data set.
+        shapes: of one row of each data set, by name.
+        dtypes: of the data sets that are not single precision.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        num_showers: int,
+        shapes: Mapping[str, tuple[int, ...]],
+        dtypes: Mapping[str, str] | None = None,
+    ) -> None:
+        self.path, self.num_showers, self.shapes = path, num_showers, shapes
+        self.dtypes = dtypes or {}
+
+    def write(self, rows: Iterable[Mapping[str, NDArray[Any]]]) -> None:
+        """Write batches of rows, each an array [s, ...] by the name of its data set.
+
+        Raises:
+            ValueError: another number of showers than announced, or none.
+            OSError: no such folder, no permission, disk full.
+        """
+        with written_beside(self.path) as beside, SteadyFile(beside, self.path) as disk:
+            try:
+                with h5py.File(disk, "w") as file:
+                    done = self._fill(file, rows, disk)
+            finally:
+                disk.check()
+            if done != self.num_showers or done == 0:
+                raise ValueError(
+                    f"{self.path}: {done} showers came, expected {self.num_showers}, at least 1"
+                )
+
+    def _fill(
+        self, file: h5py.File, rows: Iterable[Mapping[str, NDArray[Any]]], disk: SteadyFile
+    ) -> int:
+        for name, shape in self.shapes.items():
+            file.create_dataset(
+                name,
+                shape=(self.num_showers, *shape),
+                chunks=(min(CHUNK_SHOWERS, max(self.num_showers, 1)), *shape),
+                dtype=self.dtypes.get(name, "f4"),
+                compression="gzip",
+                shuffle=True,
+            )
+        done = 0
+        for batch in rows:
+            size = len(next(iter(batch.values())))
+            for name, values in batch.items():
+                file[name][done : done + size] = values.reshape(size, *self.shapes[name])
+            disk.check()
+            done += size
+        return done
+
+
+class Losses:
+    """What a layout cannot hold of the showers that are written to it.
+
+    Args:
+        times: whether it holds the times of the points.
+        directions: whether it holds the incident directions.
+        positions: whether it holds the entry positions.
+        particles: whether it holds the kind of incident particle.
+    """
+
+    def __init__(
+        self,
+        *,
+        times: bool = False,
+        directions: bool = False,
+        positions: bool = False,
+        particles: bool = False,
+    ) -> None:
+        self.held = {
+            "times of the points": times,
+            "incident directions": directions,
+            "entry positions": positions,
+            "kinds of incident particles": particles,
+        }
+        self.found: set[str] = set()
+        self.energy = self.outside = 0.0
+        self._kinds: set[int] = set()
+
+    def note(self, showers: Showers, outside: float = 0.0) -> None:
+        """Take note of a batch, and of the energy (MeV) of it that lay outside every voxel."""
+        incident = showers.incident
+        self._kinds |= set(incident.pdg.unique().tolist())
+        has = {
+            "times of the points": bool((showers.points[:, TIME] != 0).any()),
+            "incident directions": bool((incident.direction[:, 2] < 1 - 1e-6).any()),
+            "entry positions": bool((incident.position != 0).any()),
+            "kinds of incident particles": len(self._kinds) > 1,
+        }
+        self.found |= {name for name, there in has.items() if there and not self.held[name]}
+        self.energy += float(showers.energy.sum(dtype=torch.float64))
+        self.outside += outside
+
+    def phrases(self) -> list[str]:
+        """What was lost, one phrase each."""
+        lost = [name for name in self.held if name in self.found]
+        if self.outside > 0:
+            lost.append(
+                f"{100 * self.outside / self.energy:.3g} % of the energy, outside every voxel"
+            )
+        return lost

@@ -1,0 +1,107 @@
+"""The layouts of files that are told apart, read and written, by name."""
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pointcalo.formats.contents import Contents
+from pointcalo.formats.conventions import Conventions
+from pointcalo.formats.shower_file import ShowerFile
+from pointcalo.showers import Showers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outgoing:
+    """What is known of showers before they are written.
+
+    Attributes:
+        num_showers: how many batches hold together.
+        max_points: points of the largest shower, or more.
+        points: what a row is: cells or deposits.
+        source: who made them, in words.
+        geometry_name: geometry that they were made in; may be empty.
+        geometry_hash: its hash; may be empty.
+        attributes: more attributes, for layouts that hold them.
+        compression: gzip, or lzf where the layout leaves the choice.
+    """
+
+    num_showers: int
+    max_points: int
+    points: str
+    source: str
+    geometry_name: str = ""
+    geometry_hash: str = ""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    compression: str = "gzip"
+
+
+class Layout(ABC):
+    """A layout of files of showers."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def claims(self, contents: Contents) -> bool:
+        """Whether a file is of this layout, by what lies in it."""
+
+    @abstractmethod
+    def open(self, path: Path, conventions: Conventions) -> ShowerFile:
+        """A file to read, checked.
+
+        Raises:
+            OSError, ValueError: it cannot be used, or the user must say more; one line.
+        """
+
+    @abstractmethod
+    def write(
+        self, path: Path, batches: Iterable[Showers], outgoing: Outgoing, conventions: Conventions
+    ) -> list[str]:
+        """Write a file batch by batch, complete or not at all.
+
+        Returns:
+            what the layout cannot hold and the showers had, one phrase each.
+
+        Raises:
+            OSError, ValueError: it cannot be written; one line.
+        """
+
+
+CLASSES = {
+    "pointcalo": "native.Native",
+    "showerdata": "showerdata.ShowerData",
+}
+"""Module and class of each layout; a file is offered to them in this order."""
+
+
+def layout_named(name: str) -> Layout:
+    """The layout of that name.
+
+    Raises:
+        ValueError: unknown.
+    """
+    if name not in CLASSES:
+        raise ValueError(f"layout: got {name!r}, expected one of {', '.join(CLASSES)}")
+    module, _, attribute = CLASSES[name].partition(".")
+    return getattr(importlib.import_module(f"pointcalo.formats.{module}"), attribute)()
+
+
+def layout_of(path: str | Path) -> Layout:
+    """The layout of a file by what lies in it.
+
+    Raises:
+        OSError: not there, no permission, damaged.
+        ValueError: of no layout that is known.
+    """
+    contents = Contents.of(path)
+    for name in CLASSES:
+        layout = layout_named(name)
+        if layout.claims(contents):
+            return layout
+    found = ", ".join(sorted(contents.shapes)[:8]) or "nothing known"
+    raise ValueError(
+        f"{path}: no file of showers in a layout that is known ({', '.join(CLASSES)}); found "
+        f"{found}"
+    )
