@@ -33,6 +33,7 @@ class Material:
         interaction: nuclear interaction length in g/cm2.
         moliere: Moliere radius in g/cm2.
         minimum_loss: minimum <dE/dx> of a heavy charged particle in MeV cm2/g.
+        elements: (symbol, share of the mass) of each element; what Geant4 builds it from.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Material:
     interaction: float
     moliere: float
     minimum_loss: float
+    elements: tuple[tuple[str, float], ...] = ()
 
     @property
     def radiation_length_mm(self) -> float:
@@ -85,6 +87,10 @@ def mixture(name: str, density: float, fractions: dict[Material, float]) -> Mate
     """Material of the given density (g/cm3) from mass fractions, by Bragg's additivity."""
     total = sum(fractions.values())
     weights = [(material, fraction / total) for material, fraction in fractions.items()]
+    elements: dict[str, float] = {}
+    for part, weight in weights:
+        for symbol, share in part.elements:
+            elements[symbol] = elements.get(symbol, 0.0) + weight * share
     return Material(
         name,
         density,
@@ -93,25 +99,39 @@ def mixture(name: str, density: float, fractions: dict[Material, float]) -> Mate
         1.0 / sum(w / m.interaction for m, w in weights),
         1.0 / sum(w / m.moliere for m, w in weights),
         sum(w * m.minimum_loss for m, w in weights),
+        tuple(elements.items()),
     )
 
 
-_H = Material("H", 8.376e-5, 0.99212, 63.04, 52.0, 3.88, 4.103)
-_C = Material("C", 2.210, 0.49955, 42.70, 85.8, 11.08, 1.742)
-_O = Material("O", 1.332e-3, 0.50002, 34.24, 90.2, 8.91, 1.801)
-_ZN = Material("Zn", 7.133, 0.45886, 12.43, 138.5, 13.92, 1.411)
+_H = Material("H", 8.376e-5, 0.99212, 63.04, 52.0, 3.88, 4.103, (("H", 1.0),))
+_C = Material("C", 2.210, 0.49955, 42.70, 85.8, 11.08, 1.742, (("C", 1.0),))
+_O = Material("O", 1.332e-3, 0.50002, 34.24, 90.2, 8.91, 1.801, (("O", 1.0),))
+_ZN = Material("Zn", 7.133, 0.45886, 12.43, 138.5, 13.92, 1.411, (("Zn", 1.0),))
 
-AIR = Material("AIR", 1.205e-3, 0.49919, 36.62, 90.1, 8.83, 1.815)
-AL = Material("Al", 2.699, 0.48181, 24.01, 107.2, 11.93, 1.615)
-SI = Material("Si", 2.329, 0.49848, 21.82, 108.4, 11.51, 1.664)
-LAR = Material("LAr", 1.396, 0.45059, 19.55, 119.7, 12.62, 1.508)
-FE = Material("Fe", 7.874, 0.46557, 13.84, 132.1, 13.53, 1.451)
-CU = Material("Cu", 8.960, 0.45636, 12.86, 137.3, 14.05, 1.403)
-W = Material("W", 19.30, 0.40252, 6.76, 191.9, 18.00, 1.145)
-PB = Material("Pb", 11.35, 0.39575, 6.37, 199.6, 18.18, 1.122)
-POLYSTYRENE = Material("POLYSTYRENE", 1.060, 0.53768, 43.79, 77.1, 9.97, 1.936)
-SCINTILLATOR = Material("SCINTILLATOR", 1.032, 0.54141, 43.90, 77.3, 9.89, 1.956)
-STEEL = Material("STEEL", 7.87, 0.46557, 13.84, 132.1, 13.53, 1.451)
+AIR = Material(
+    "AIR",
+    1.205e-3,
+    0.49919,
+    36.62,
+    90.1,
+    8.83,
+    1.815,
+    (("C", 0.000124), ("N", 0.755267), ("O", 0.231781), ("Ar", 0.012827)),
+)
+AL = Material("Al", 2.699, 0.48181, 24.01, 107.2, 11.93, 1.615, (("Al", 1.0),))
+SI = Material("Si", 2.329, 0.49848, 21.82, 108.4, 11.51, 1.664, (("Si", 1.0),))
+LAR = Material("LAr", 1.396, 0.45059, 19.55, 119.7, 12.62, 1.508, (("Ar", 1.0),))
+FE = Material("Fe", 7.874, 0.46557, 13.84, 132.1, 13.53, 1.451, (("Fe", 1.0),))
+CU = Material("Cu", 8.960, 0.45636, 12.86, 137.3, 14.05, 1.403, (("Cu", 1.0),))
+W = Material("W", 19.30, 0.40252, 6.76, 191.9, 18.00, 1.145, (("W", 1.0),))
+PB = Material("Pb", 11.35, 0.39575, 6.37, 199.6, 18.18, 1.122, (("Pb", 1.0),))
+POLYSTYRENE = Material(
+    "POLYSTYRENE", 1.060, 0.53768, 43.79, 77.1, 9.97, 1.936, (("H", 0.077418), ("C", 0.922582))
+)
+SCINTILLATOR = Material(
+    "SCINTILLATOR", 1.032, 0.54141, 43.90, 77.3, 9.89, 1.956, (("H", 0.085), ("C", 0.915))
+)
+STEEL = Material("STEEL", 7.87, 0.46557, 13.84, 132.1, 13.53, 1.451, (("Fe", 1.0),))
 CUW = mixture("CuW", 14.98, {CU: 0.25, W: 0.75})
 PCB = mixture("PCB", 1.85, {SI: 0.281, _O: 0.436, _C: 0.256, _H: 0.027})
 BRASS = mixture("BRASS", 8.53, {CU: 0.70, _ZN: 0.30})
@@ -148,7 +168,8 @@ def _minor_element(symbol: str) -> Material:
     """Its Moliere radius follows from the critical energy 610 MeV / (Z + 1.24) (PDG, solids)."""
     z, charge_to_mass, radiation, interaction, loss = _MINOR_ELEMENTS[symbol]
     moliere = radiation * SCATTERING_ENERGY_MEV * (z + 1.24) / 610.0
-    return Material(symbol, 1.0, charge_to_mass, radiation, interaction, moliere, loss)
+    elements = ((symbol, 1.0),)
+    return Material(symbol, 1.0, charge_to_mass, radiation, interaction, moliere, loss, elements)
 
 
 # The density of an element does not count in a mixture.

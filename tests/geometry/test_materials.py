@@ -114,3 +114,14 @@ def test_a_written_out_board_is_the_built_in_one() -> None:
 def test_a_faulty_mixture_is_named(name: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         material(name)
+
+
+@pytest.mark.parametrize("name", [*MATERIALS, ALLOY])
+def test_the_elements_make_the_whole_mass(name: str) -> None:
+    assert sum(share for _, share in material(name).elements) == pytest.approx(1, abs=2e-6)
+
+
+def test_elements_of_a_mixture_are_those_of_its_parts() -> None:
+    assert dict(material("PCB").elements) == pytest.approx(
+        {"Si": 0.281, "O": 0.436, "C": 0.256, "H": 0.027}
+    )
