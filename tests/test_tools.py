@@ -1,5 +1,6 @@
 """The programs in tools/ run, and draw what they say."""
 
+import json
 import runpy
 import sys
 from pathlib import Path
@@ -20,16 +21,6 @@ TOOLS = Path(__file__).parents[1] / "tools"
 @pytest.fixture(scope="module")
 def tool() -> SimpleNamespace:
     return SimpleNamespace(**runpy.run_path(str(TOOLS / "draw_showers.py")))
-
-
-@pytest.mark.parametrize("name", ["toy", "hgcal", "ild"])
-def test_outlines_enclose_the_area_of_the_cell(tool: SimpleNamespace, name: str) -> None:
-    geometry = Geometry.load(name)
-    cell = torch.tensor([0, geometry.num_cells // 2, geometry.num_cells - 1])
-    border = (tool.outlines(geometry, cell) - geometry.position(cell)[:, None, :2]).double()
-    x, y = border.unbind(-1)
-    area = 0.5 * (x * y.roll(-1, 1) - y * x.roll(-1, 1)).sum(1)
-    assert torch.allclose(area, geometry.area(cell).double(), rtol=2e-3)
 
 
 def test_a_shower_along_its_axis_lands_in_one_cell(tool: SimpleNamespace) -> None:
@@ -70,3 +61,20 @@ def test_source_is_shortened(tool: SimpleNamespace) -> None:
     assert tool.short("Geant4 11.4.1 (binding 0.1), EM, tables; more") == "Geant4 11.4.1, EM"
     long = "pointcalo VAE with CellGenerator, run 2026-01-01, trained on: x"
     assert tool.short(long) == "pointcalo VAE with CellGenerator"
+
+
+def test_stream_speed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toy = Geometry.load("toy")
+    incident = ParticleGun.at(toy, particle="photon", energy_GeV=5.0).draw(80, seed=1)
+    made = {"geometry_name": "toy", "geometry_hash": toy.hash, "source": "parametric"}
+    write(tmp_path / "showers.h5", ParametricSimulation(toy).simulate(incident, seed=1), **made)
+    speed = SimpleNamespace(**runpy.run_path(str(TOOLS / "stream_speed.py")))
+    options = ["--layouts", "pointcalo,showerdata", "--rounds", "1", "--batch", "20"]
+    arguments = ["stream_speed.py", "--data", str(tmp_path / "showers.h5"), *options]
+    monkeypatch.setattr(sys, "argv", arguments)
+    speed.main()
+    result = json.loads(capsys.readouterr().out.partition("\n{")[2].join(["{", ""]))
+    assert set(result) == {"pointcalo", "showerdata"}
+    assert all(0 < row["speed_relative_to_memory"] < 10 for row in result.values())

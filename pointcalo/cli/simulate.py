@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 import pointcalo
 from pointcalo.cli.reading import conventions
-from pointcalo.formats import open_showers, split_numbers, write
+from pointcalo.formats import open_files, split_numbers, write
 from pointcalo.geometry import Geometry
 from pointcalo.showers import Incident, Showers
 from pointcalo.simulation import ParametricSimulation, ParticleGun
@@ -52,10 +52,12 @@ def _check(config: DictConfig) -> None:
 
 
 def incident_like(config: DictConfig, geometry: Geometry) -> Incident:
-    """The incident particles of the split of the file `like`, of showers in this geometry."""
-    file = open_showers(config.like, conventions(config, geometry))
-    file.check_geometry(geometry)
-    return file.incident()[split_numbers(len(file), config.split)]
+    """The incident particles of the split of the file (or files) `like`, made in this geometry."""
+    files = open_files(config.like, conventions(config, geometry))
+    for file in files:
+        file.check_geometry(geometry)
+    parts = [file.incident()[split_numbers(len(file), config.split)] for file in files]
+    return Incident.cat(parts)
 
 
 def _incident(config: DictConfig, geometry: Geometry) -> Incident:

@@ -20,7 +20,7 @@ from pointcalo.cli.run_directory import (
     describe_run,
     run_config,
 )
-from pointcalo.formats import ShowerStream
+from pointcalo.formats import ShowerStream, open_files
 from pointcalo.geometry import Geometry
 from pointcalo.resources import folder
 from pointcalo.training import Trainer
@@ -53,10 +53,10 @@ def _train(
     model = build_model(config, geometry.to(trainer.processes.device))
     if not resume:
         config = _prepared(config, directory, geometry, trainer)
-    said = conventions(config, geometry)
+    files = open_files(config.data, conventions(config, geometry))
     streams = [
         ShowerStream(
-            config.data,
+            files,
             batch=config.batch,
             split=split,
             geometry=geometry,
@@ -64,7 +64,6 @@ def _train(
             seed=config.seed,
             rank=trainer.rank,
             world=trainer.world,
-            conventions=said,
         )
         for split in ("train", "validation")
     ]

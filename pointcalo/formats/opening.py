@@ -1,5 +1,6 @@
 """Opening a file of showers whatever its layout."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pointcalo.formats.conventions import Conventions
@@ -21,3 +22,29 @@ def open_showers(path: str | Path, conventions: Conventions | None = None) -> Sh
     conventions = conventions or Conventions()
     layout = layout_named(conventions.layout) if conventions.layout else layout_of(path)
     return layout.open(Path(path), conventions)
+
+
+def open_files(
+    source: str | Path | Sequence[str | Path], conventions: Conventions | None = None
+) -> list[ShowerFile]:
+    """Open files by their names or by glob patterns, those of a pattern in the order of names.
+
+    Args:
+        source: file, glob pattern, or several of them.
+        conventions: what the files do not say.
+
+    Raises:
+        OSError: a pattern that matches none, and as `open_showers`.
+        ValueError: an empty list, and as `open_showers`.
+    """
+    found: list[ShowerFile] = []
+    for pattern in [source] if isinstance(source, str | Path) else source:
+        path = Path(pattern).expanduser()
+        matches = Path(path.anchor).glob(str(path.relative_to(path.anchor)))
+        paths = [path] if path.exists() else sorted(matches)
+        if not paths:
+            raise FileNotFoundError(f"{pattern}: no such file, and no file matches it")
+        found += [open_showers(path, conventions) for path in paths]
+    if not found:
+        raise ValueError("no files of showers given: got an empty list")
+    return found

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.opening import open_showers
+from pointcalo.formats.opening import open_files
 from pointcalo.formats.preparation import Preparation, check_centres
 from pointcalo.formats.shower_file import ShowerFile
 from pointcalo.geometry import Geometry
@@ -22,6 +22,8 @@ SPLITS = {"train": (0, 7), "validation": (7, 8), "test": (8, 10), "all": (0, 10)
 BLOCK_POINTS = 1 << 18
 BUFFER_POINTS = 1 << 23
 CHECKED_SHOWERS = 10
+
+Source = Showers | str | Path | Sequence[str | Path] | list[ShowerFile]
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,7 +41,8 @@ class ShowerStream:
     equal parts, so that together they see what one process with that batch would.
 
     Args:
-        source: file of any layout, glob pattern, several of them, or showers in memory.
+        source: file of any layout, glob pattern, several of them, opened files, or showers in
+            memory.
         split: train, validation, test or all: by the number of a shower in its file modulo 10
             (0-6, 7, 8-9).
         batch: showers in a batch of this process; fewer where the split holds fewer.
@@ -60,7 +63,7 @@ class ShowerStream:
 
     def __init__(
         self,
-        source: Showers | str | Path | Sequence[str | Path],
+        source: Source,
         *,
         batch: int,
         split: str = "train",
@@ -74,7 +77,7 @@ class ShowerStream:
     ) -> None:
         if batch < 1 or not 0 <= rank < world:
             raise ValueError(f"stream: got batch {batch}, rank {rank} of {world} processes")
-        self.sources: list[ShowerFile | _InMemory] = _open(source, conventions)
+        self.sources = _open(source, conventions)
         if geometry is not None:
             for opened in self.sources:
                 _check_geometry(opened, geometry)
@@ -232,23 +235,12 @@ def _blocks(source: ShowerFile | _InMemory, split: str) -> list[_Block]:
     return [_Block(source, part) for part in parts if len(part)]
 
 
-def _open(
-    source: Showers | str | Path | Sequence[str | Path], conventions: Conventions | None
-) -> list[ShowerFile | _InMemory]:
+def _open(source: Source, conventions: Conventions | None) -> Sequence[ShowerFile | _InMemory]:
     if isinstance(source, Showers):
         return [_InMemory(source.to("cpu"))]
-    patterns = [source] if isinstance(source, str | Path) else list(source)
-    found: list[ShowerFile | _InMemory] = []
-    for pattern in patterns:
-        path = Path(pattern).expanduser()
-        matches = Path(path.anchor).glob(str(path.relative_to(path.anchor)))
-        paths = [path] if path.exists() else sorted(matches)
-        if not paths:
-            raise FileNotFoundError(f"{pattern}: no such file, and no file matches it")
-        found.extend(open_showers(path, conventions) for path in paths)
-    if not found:
-        raise ValueError("no files of showers given: got an empty list")
-    return found
+    if isinstance(source, list) and source and all(isinstance(s, ShowerFile) for s in source):
+        return source
+    return open_files(source, conventions)
 
 
 def _check_geometry(source: ShowerFile | _InMemory, geometry: Geometry) -> None:

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 import pointcalo.formats.stream
-from pointcalo.formats import ShowerStream, write
+from pointcalo.formats import NativeFile, ShowerStream, write
+from pointcalo.formats.conventions import Conventions
+from pointcalo.formats.layouts import Outgoing, layout_named
 from pointcalo.geometry import Geometry
 from pointcalo.showers import ENERGY, Showers
 
@@ -181,3 +183,29 @@ def test_cells_that_are_none(make_showers: MakeShowers, toy: Geometry, tmp_path:
     write(path, showers.replace(points=moved), geometry_name="toy", geometry_hash="", source="x")
     with pytest.raises(ValueError, match=r"rows lie up to 1.5 mm from the cell centres"):
         ShowerStream(path, batch=1, geometry=toy)
+
+
+def test_a_foreign_layout_streams_as_the_native_one(
+    make_showers: MakeShowers, write_toy: WriteToy, toy: Geometry, tmp_path: Path
+) -> None:
+    showers = make_showers(200)
+    said = Conventions(geometry=toy, energy_unit="MeV", rows="cells")
+    outgoing = Outgoing(num_showers=200, max_points=30, points="cells", source="random")
+    layout_named("showerdata").write(tmp_path / "foreign.h5", [showers], outgoing, said)
+    options = {"batch": 16, "geometry": toy, "buffer_points": 300}
+    native = ShowerStream(write_toy(showers), **options)
+    foreign = ShowerStream(str(tmp_path / "for*.h5"), conventions=said, **options)
+    assert foreign.source == "ShowerData file foreign.h5"
+    for one, other in zip(native.epoch(3), foreign.epoch(3), strict=True):
+        assert torch.equal(one.incident.energy, other.incident.energy)
+        assert torch.equal(one.points, other.points) and torch.equal(one.cell, other.cell)
+
+
+def test_opened_files_serve_several_streams(
+    make_showers: MakeShowers, write_toy: WriteToy, toy: Geometry
+) -> None:
+    files = [NativeFile(write_toy(make_showers(50, seed=n), f"{n}.h5")) for n in (1, 2)]
+    train = ShowerStream(files, batch=10, geometry=toy)
+    test = ShowerStream(files, batch=10, geometry=toy, split="test")
+    assert (train.num_showers, test.num_showers) == (70, 20)
+    assert train.sources is test.sources
