@@ -179,6 +179,12 @@ ELEMENTS: dict[str, Material] = {
     **{symbol: _minor_element(symbol) for symbol in _MINOR_ELEMENTS},
 }
 
+ATOMIC_NUMBERS: dict[str, int] = {
+    **{"H": 1, "C": 6, "O": 8, "Al": 13, "Si": 14, "Ar": 18},
+    **{"Fe": 26, "Cu": 29, "Zn": 30, "W": 74, "Pb": 82},
+    **{symbol: values[0] for symbol, values in _MINOR_ELEMENTS.items()},
+}
+
 _MIXTURE = re.compile(r"(\S+) (\S+) g/cm3 \((.+)\)")
 
 
