@@ -18,7 +18,7 @@ from pointcalo.training.checkpoint import (
 )
 from pointcalo.training.display import Display
 from pointcalo.training.gradients import assign, clip, flat_gradient
-from pointcalo.training.interruption import Interruption
+from pointcalo.interruption import Interruption
 from pointcalo.training.metrics_file import MetricsFile
 from pointcalo.training.outcome import DivergenceError, Outcome, Reason
 from pointcalo.training.processes import Processes

@@ -16,7 +16,7 @@ from pointcalo.training.checkpoint import (
 )
 from pointcalo.training.ema import ExponentialAverage
 from pointcalo.training.gradients import assign, clip, flat_gradient
-from pointcalo.training.interruption import Interruption
+from pointcalo.interruption import Interruption
 from pointcalo.training.metrics_file import MetricsFile
 from pointcalo.training.processes import Processes
 
@@ -120,7 +120,7 @@ def test_weights_of_another_model_are_named() -> None:
 
 def test_a_second_ctrl_c_stops_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr("pointcalo.training.interruption.monotonic", lambda: now)
+    monkeypatch.setattr("pointcalo.interruption.monotonic", lambda: now)
     with Interruption() as interruption:
         assert not interruption.requested
         signal.raise_signal(signal.SIGINT)
