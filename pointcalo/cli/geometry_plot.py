@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from pointcalo.atomic import written_beside
+from pointcalo.display.cell_map import Window, borders, cells_in, extent
 from pointcalo.geometry import Geometry
 
 PIXELS = 900
@@ -68,11 +69,11 @@ def _front_view(geometry: Geometry, layer: int, axes: Axes) -> None:
     xy = _centres(geometry, layer)
     low, high = xy.amin(0), xy.amax(0)
     margin = 0.03 * float((high - low).max()) + 1e-6
-    window = (low - margin).tolist() + (high + margin).tolist()
-    cell = _cells_in(geometry, layer, window)
+    window = tuple((low - margin).tolist() + (high + margin).tolist())
+    cell = cells_in(geometry, layer, window, PIXELS)
     area = np.full(cell.shape, np.nan)
     area[cell >= 0] = geometry.area(torch.from_numpy(cell[cell >= 0])).numpy() / 100.0
-    shown = axes.imshow(area, origin="lower", extent=_extent(window), cmap="YlGnBu_r", vmin=0.0)
+    shown = axes.imshow(area, origin="lower", extent=extent(window), cmap="YlGnBu_r", vmin=0.0)
     axes.figure.colorbar(shown, ax=axes, label="cell area [cm$^2$]", shrink=0.85)
     axes.set(xlabel="x [mm]", ylabel="y [mm]", title=f"layer {layer} from the front")
     axes.set_aspect("equal" if _is_compact(window) else "auto")
@@ -82,15 +83,15 @@ def _close_view(geometry: Geometry, layer: int, axes: Axes) -> None:
     """Cells with their borders, tinted by the colours of the graph colouring."""
     middle, size = _interesting_cell(geometry, layer)
     half = 0.5 * CELLS_ACROSS * size
-    window = (middle - half).tolist() + (middle + half).tolist()
-    numbers = _cells_in(geometry, layer, window)
+    window = tuple((middle - half).tolist() + (middle + half).tolist())
+    numbers = cells_in(geometry, layer, window, PIXELS)
     colour = np.zeros(numbers.shape, dtype=int)
     inside = numbers >= 0
     colour[inside] = geometry.colour(torch.from_numpy(numbers[inside])).numpy()
     tints = np.array([mpl.colors.to_rgb(tint) for tint in TINTS])
     image = np.where(inside[..., None], tints[colour % len(TINTS)], 1.0)
-    image[_borders(numbers)] = mpl.colors.to_rgb(BORDER)
-    axes.imshow(image, origin="lower", extent=_extent(window))
+    image[borders(numbers)] = mpl.colors.to_rgb(BORDER)
+    axes.imshow(image, origin="lower", extent=extent(window))
     axes.set(xlabel="x [mm]", ylabel="y [mm]", title=f"cells of layer {layer}")
 
 
@@ -126,27 +127,6 @@ def _radii(geometry: Geometry, layer: int) -> tuple[float, float]:
     return float(radius.min()), float(radius.max())
 
 
-def _cells_in(geometry: Geometry, layer: int, window: list[float]) -> np.ndarray:
-    """The cell under each pixel [PIXELS, PIXELS] of a window (x low, y low, x high, y high)."""
-    x = torch.linspace(window[0], window[2], PIXELS)
-    y = torch.linspace(window[1], window[3], PIXELS)
-    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).reshape(-1, 2)
-    number = torch.full((len(grid),), layer)
-    return geometry.cell_at(number, grid).reshape(PIXELS, PIXELS).numpy()
-
-
-def _borders(cell: np.ndarray) -> np.ndarray:
-    """Pixels beside one of another cell."""
-    border = np.zeros(cell.shape, dtype=bool)
-    border[:, 1:] |= cell[:, 1:] != cell[:, :-1]
-    border[1:, :] |= cell[1:, :] != cell[:-1, :]
-    return border
-
-
-def _extent(window: list[float]) -> tuple[float, float, float, float]:
-    return window[0], window[2], window[1], window[3]
-
-
-def _is_compact(window: list[float]) -> bool:
+def _is_compact(window: Window) -> bool:
     width, height = window[2] - window[0], window[3] - window[1]
     return 0.4 < width / height < 2.5

@@ -1,0 +1,1 @@
+"""Pictures of showers: side views and layers as an image, hits in space as a page."""
