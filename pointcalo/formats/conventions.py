@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 
+import torch
+from torch import Tensor
+
 from pointcalo import units
 from pointcalo.geometry import Geometry
+from pointcalo.showers import ShowerError
 from pointcalo.showers.particles import pdg_number
 
 ENERGY_UNITS = {"MeV": units.MeV, "GeV": units.GeV}
@@ -13,7 +17,10 @@ KNOWN_UNITS = {
     "incident_energy_unit": ENERGY_UNITS,
     "length_unit": LENGTH_UNITS,
 }
-DEPTHS = ("layer", "z")
+DEPTHS = ("layer", "spread", "z")
+# A layer number that went through single precision may be this far from a whole number.
+WHOLE_TOLERANCE = 1e-3
+LARGEST_LAYER = 1 << 15
 ROWS = ("cells", "deposits")
 
 
@@ -27,7 +34,8 @@ class Conventions:
         energy_unit: of the points, where the layout does not fix it: MeV or GeV.
         incident_energy_unit: of the incident particles; empty: that of the points.
         length_unit: mm, cm or m, where the layout does not fix it.
-        depth: what the third coordinate is: layer (number, from 0) or z (length along the depth).
+        depth: what the depth of a point is: layer (number, from 0), spread (layer k is spread
+            over k to k + 1) or z (length along the depth).
         rows: what a row is: cells or deposits.
         incident_particle: where the file does not name it: photon, electron, ...; may be empty.
         collections: of an EDM4hep file or the name of a tree, comma-separated; may be empty.
@@ -55,7 +63,7 @@ class Conventions:
         for name, choices in (("depth", DEPTHS), ("rows", ROWS)):
             if getattr(self, name) not in choices:
                 raise ValueError(
-                    f"{name}: got {getattr(self, name)!r}, expected {' or '.join(choices)}"
+                    f"{name}: got {getattr(self, name)!r}, expected one of {', '.join(choices)}"
                 )
         if self.depth == "z" and self.geometry is None:
             raise ValueError("depth=z needs the depths of the layers: pass geometry=NAME")
@@ -79,6 +87,45 @@ class Conventions:
                 "energy_unit=GeV or energy_unit=MeV"
             )
         return KNOWN_UNITS[name][given]
+
+    def layer_numbers(self, depth: Tensor, shower: Tensor) -> Tensor:
+        """Layers [P] int64 of points by their depths, as the convention says.
+
+        Args:
+            depth: [P], in the length unit where it is a length.
+            shower: shower of each point, [P] int64, for the error.
+
+        Raises:
+            ShowerError: a depth that is no layer number, or before or behind all layers.
+        """
+        if self.depth == "z" and self.geometry is not None:
+            z = depth * LENGTH_UNITS[self.length_unit]
+            known = self.geometry.layer_z.sort().values
+            ends = known[[0, -1]]
+            if len(known) > 1:
+                ends = ends + torch.stack((known[0] - known[1], known[-1] - known[-2])) / 2
+            wrong = ~((z >= ends[0]) & (z <= ends[1]))
+            layer = (z[:, None] - self.geometry.layer_z).abs().argmin(dim=1)
+            expected = f"z of geometry {self.geometry.name!r} goes from {ends[0]:g} to {ends[1]:g}"
+        else:
+            layer = depth.floor() if self.depth == "spread" else depth.round()
+            wrong = ~(depth.isfinite() & (depth.abs() < LARGEST_LAYER))
+            if self.depth == "layer":
+                wrong |= ~((depth - layer).abs() < WHOLE_TOLERANCE)
+            expected = (
+                "that is no layer number: pass depth=z and geometry=NAME where it is a length, "
+                "depth=spread where layer k is spread over k to k + 1"
+            )
+        if bool(wrong.any()):
+            first = int(wrong.nonzero()[0, 0])
+            raise ShowerError(int(shower[first]), f"depth {float(depth[first]):g}, {expected}")
+        return layer.long()
+
+    def depths(self, layer: Tensor) -> Tensor:
+        """Depths [P] of points in layers [P], the inverse of `layer_numbers`."""
+        if self.depth == "z" and self.geometry is not None:
+            return self.geometry.layer_z[layer] / LENGTH_UNITS[self.length_unit]
+        return layer + (0.5 if self.depth == "spread" else 0.0)
 
     def pdg(self, layout: str, default: str = "") -> int:
         """PDG number of the incident particles of a layout that does not name them.

@@ -24,7 +24,7 @@ from pointcalo.formats.hdf5 import check_claim, damage_named, open_hdf5
 from pointcalo.formats.layouts import Layout, Outgoing
 from pointcalo.formats.shower_file import ShowerFile
 from pointcalo.formats.steady_file import SteadyFile
-from pointcalo.showers import ENERGY, TIME, Incident, Showers, X, Y, ptr_from_counts
+from pointcalo.showers import ENERGY, TIME, Incident, Showers, X, Y, index_from_ptr, ptr_from_counts
 
 NAME = "ShowerData"
 NEEDED = ("showers", "energies", "directions", "pdg", "shape")
@@ -108,6 +108,7 @@ class ShowerDataFile(ShowerFile):
         ptr = ptr_from_counts(torch.from_numpy(sizes // self._num_columns))
         before = torch.cat([ptr.new_zeros(1), held.cumsum(0)])
         table = table[held]
+        ptr = before[ptr]
         points = torch.zeros((len(table), 4))
         points[:, : Y + 1] = table[:, :2]
         points[:, ENERGY] = table[:, 3]
@@ -115,22 +116,10 @@ class ShowerDataFile(ShowerFile):
             points[:, TIME] = table[:, 4]
         return Showers(
             points=points * self.factors,
-            layer=self._layer(table[:, 2]),
-            ptr=before[ptr],
+            layer=self.conventions.layer_numbers(table[:, 2], index_from_ptr(ptr)),
+            ptr=ptr,
             incident=incident,
         )
-
-    def _layer(self, depth: Tensor) -> Tensor:
-        geometry = self.conventions.geometry
-        if self.conventions.depth == "z" and geometry is not None:
-            z = depth[:, None] * self.conventions.factor("length_unit", NAME)
-            return (z - geometry.layer_z[None, :]).abs().argmin(dim=1)
-        if not bool((depth == depth.round()).all()):
-            raise ValueError(
-                f"{self.path}: third column is no layer number: pass depth=z and geometry=NAME "
-                "where it is z"
-            )
-        return depth.long()
 
     def _incident(self, file: h5py.File, rows: slice) -> Incident:
         energy = torch.from_numpy(file["energies"][rows]).float().flatten()
@@ -219,11 +208,7 @@ def _fill(
 def _to_library(showers: Showers, first: int, conventions: Conventions) -> showerdata.Showers:
     showers = showers.keep(showers.energy > 0)
     columns = showers.points / column_factors(conventions)
-    depth = showers.layer.float()
-    if conventions.depth == "z" and conventions.geometry is not None:
-        depth = conventions.geometry.layer_z[showers.layer] / conventions.factor(
-            "length_unit", NAME
-        )
+    depth = conventions.depths(showers.layer)
     table = torch.stack(
         [columns[:, X], columns[:, Y], depth, columns[:, ENERGY], columns[:, TIME]], dim=1
     )

@@ -78,8 +78,28 @@ def test_depth_as_z(make_showers: MakeShowers, toy: Geometry, tmp_path: Path) ->
     (back,) = ShowerDataFile(tmp_path / "a.h5", conventions).iterate()
     assert torch.equal(back.layer, showers.layer)
     torch.testing.assert_close(back.points, showers.points)
-    with pytest.raises(ValueError, match="third column is no layer number: pass depth=z"):
+    with pytest.raises(ValueError, match="no layer number: pass depth=z"):
         list(ShowerDataFile(tmp_path / "a.h5", MEV).iterate())
+
+
+def test_depth_off_every_layer(make_showers: MakeShowers, toy: Geometry, tmp_path: Path) -> None:
+    _write(tmp_path / "a.h5", make_showers(5))
+    conventions = Conventions(energy_unit="MeV", length_unit="m", depth="z", geometry=toy)
+    with pytest.raises(
+        ValueError, match=r"a.h5: shower \d: depth \d, z of geometry 'toy' goes from"
+    ):
+        list(ShowerDataFile(tmp_path / "a.h5", conventions).iterate())
+
+
+def test_layers_spread_in_depth(toy: Geometry) -> None:
+    spread = Conventions(depth="spread")
+    depth = torch.tensor([0.0, 0.999, 3.25, 29.75])
+    assert spread.layer_numbers(depth, torch.zeros(4)).tolist() == [0, 0, 3, 29]
+    assert spread.depths(torch.tensor([0, 29])).tolist() == [0.5, 29.5]
+    rounded = Conventions().layer_numbers(torch.tensor([2.9999, 4.0001]), torch.zeros(2))
+    assert rounded.tolist() == [3, 4]
+    with pytest.raises(ValueError, match="shower 7: depth nan"):
+        spread.layer_numbers(torch.tensor([1.0, torch.nan]), torch.tensor([6, 7]))
 
 
 def test_points_without_energy_are_left_out(make_showers: MakeShowers, tmp_path: Path) -> None:
@@ -97,7 +117,7 @@ def test_points_without_energy_are_left_out(make_showers: MakeShowers, tmp_path:
         ({"energy_unit": "J"}, "energy_unit: got 'J'"),
         ({"energy_unit": "MeV", "incident_energy_unit": "mm"}, "incident_energy_unit: got 'mm'"),
         ({"energy_unit": "MeV", "length_unit": "inch"}, "length_unit: got 'inch'"),
-        ({"energy_unit": "MeV", "depth": "y"}, "depth: got 'y', expected layer or z"),
+        ({"energy_unit": "MeV", "depth": "y"}, "depth: got 'y', expected one of layer, spread, z"),
         ({"energy_unit": "MeV", "depth": "z"}, "pass geometry=NAME"),
     ],
 )
