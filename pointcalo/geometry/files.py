@@ -1,4 +1,4 @@
-"""Geometry files: YAML to layers and back, and where a name is looked for.
+"""Geometry files: YAML to layers and back.
 
 The format is documented key by key in docs/geometries.md.
 """
@@ -9,24 +9,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
 from pointcalo.atomic import written_beside
 from pointcalo.geometry.geometry import Geometry
 from pointcalo.geometry.layer import DetectorLayer
-from pointcalo.geometry.names import (
-    geometry_entry_points,
-    geometry_files,
-    geometry_names,
-    is_built_in,
-)
 from pointcalo.geometry.segmentation import number, plain, whole
 from pointcalo.geometry.segmentation_files import SegmentationReader, TableWriter, check_keys
-from pointcalo.geometry.table import read_cells
 
-TABLES = (".csv", ".npz", ".h5", ".hdf5")
-PER_LAYER = ("z_mm", "threshold_MeV")  # columns that make a table a geometry by itself
 FILE_KEYS = ("name", "summary", "readout", "face_mm", "mirror", "layers")
 LAYER_KEYS = (
     "repeat",
@@ -37,76 +27,45 @@ LAYER_KEYS = (
     "z_mm",
     "segmentation",
 )
+MOST_VALUES = 5_000_000
+"""Values of a file, each counted as often as aliases repeat it."""
 
 
-def load_geometry(name_or_path: str | Path) -> Geometry:
-    """The geometry of a file or a name.
-
-    Looked for in this order: a file of that path, NAME.yaml in the folders of
-    $POINTCALO_GEOMETRIES and in ./geometries, entry points `pointcalo.geometries` (each the path
-    of a YAML or a function without arguments that returns a Geometry), the built-in ones.
-
-    Raises:
-        ValueError: unknown name, or a mistake in the file.
-    """
-    name = str(name_or_path)
-    if Path(name).is_file():
-        return read_geometry(Path(name))
-    path, point = geometry_files().get(name), geometry_entry_points().get(name)
-    if point is not None and (path is None or is_built_in(path)):
-        found = point.load()
-        return found() if callable(found) else read_geometry(Path(found))
-    if path is None:
-        known = ", ".join(geometry_names())
-        raise ValueError(f"no geometry {name!r}: neither a file nor one of {known}")
-    return read_geometry(path)
-
-
-def read_geometry(path: Path) -> Geometry:
-    """The geometry of a YAML file, or of a table of cells alone (.csv, .npz, .h5).
+def read_yaml(path: Path) -> Geometry:
+    """The geometry of a YAML file.
 
     Raises:
         ValueError: anything wrong in the file, in one line that names the file and the layer.
     """
-    if path.suffix in TABLES:
-        return _bare_table(path)
+    content = parse_yaml(path)
+    try:
+        return geometry_from(content, path.parent)
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def parse_yaml(path: Path) -> Any:
+    """The content of a YAML file.
+
+    Raises:
+        ValueError: no YAML, or one whose references to itself stand for too many values.
+    """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"{path} is not a YAML file: {reason}") from error
-    try:
-        return geometry_from(content, path.parent)
-    except (ValueError, OSError) as error:
-        raise ValueError(f"{path}: {error}") from error
-
-
-def _bare_table(path: Path) -> Geometry:
-    """Layers of a table that also has their depth and threshold, of unknown materials."""
-    columns = read_cells(path)
-    for name in PER_LAYER:
-        if name not in columns:
-            raise ValueError(
-                f"{path}: has no column {name!r}, which a table needs to be a geometry by itself; "
-                "add it, or write a YAML that names the table (docs/geometries.md)"
-            )
-    number = int(columns["layer"].max()) + 1
-    blocks = []
-    for layer in range(number):
-        rows = columns["layer"] == layer
-        values = {name: np.unique(columns[name][rows]) for name in PER_LAYER}
-        if any(len(found) != 1 for found in values.values()):
-            raise ValueError(
-                f"{path}: layer {layer} has {[len(v) for v in values.values()]} different values "
-                f"of {' and '.join(PER_LAYER)}; expected layers 0 to {number - 1} with one of each"
-            )
-        table = {"type": "table", "file": path.name}
-        blocks.append({k: float(v[0]) for k, v in values.items()} | {"segmentation": table})
-    content = {"name": path.stem, "summary": f"table of cells {path.name}", "layers": blocks}
-    try:
-        return geometry_from(content, path.parent)
-    except (ValueError, OSError) as error:
-        raise ValueError(f"{path}: {error}") from error
+    waiting, count = [content], 0
+    while waiting:
+        value = waiting.pop()
+        count += 1
+        if count > MOST_VALUES:
+            raise ValueError(f"{path}: stands for more than {MOST_VALUES} values (aliases?)")
+        if isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+    return content
 
 
 def geometry_from(content: Any, place: Path) -> Geometry:

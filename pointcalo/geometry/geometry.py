@@ -58,11 +58,33 @@ class Geometry:
         object.__setattr__(self, "layers", tuple(self.layers))
 
     @classmethod
-    def load(cls, name_or_path: str | Path) -> "Geometry":
-        """The geometry of that name or file (see `pointcalo.geometry.files.load_geometry`)."""
-        from pointcalo.geometry.files import load_geometry
+    def load(
+        cls,
+        name_or_path: str | Path,
+        *,
+        layer_z_mm: float | Sequence[float] | None = None,
+        stack: str | Path | Sequence[Sequence[str | float]] | None = None,
+        threshold_MeV: float | Sequence[float] | None = None,
+        length_unit: str | None = None,
+    ) -> "Geometry":
+        """The geometry of that name or file, of any layout that docs/geometries.md lists.
 
-        return load_geometry(name_or_path)
+        Args:
+            name_or_path: a file, or a name that `pointcalo geometry list` knows.
+            layer_z_mm: [L] middle of each layer's active material; one number: equal distances.
+            stack: materials: a geometry with as many layers, or slabs [[material, mm], ...] of
+                each layer, the last of them active.
+            threshold_MeV: smallest energy of a hit, one number or [L].
+            length_unit: mm, cm or m, of a table of cells that does not record it.
+
+        Raises:
+            ValueError: unknown name, a mistake in the file, or something that it does not hold.
+        """
+        from pointcalo.geometry.layout import Supplement
+        from pointcalo.geometry.loading import load_geometry
+
+        given = Supplement(layer_z_mm=layer_z_mm, stack=stack, threshold=threshold_MeV)
+        return load_geometry(name_or_path, given, length_unit)
 
     def save(self, path: str | Path) -> None:
         """Write the YAML so that loading it gives the same hash; appears whole or not at all."""

@@ -1,19 +1,24 @@
 """Segmentations as entries of a geometry file, tables of cells as files beside it."""
 
+import reprlib
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from pointcalo.atomic import written_beside
+from pointcalo.geometry.cell_columns import read_columns
 from pointcalo.geometry.composite import Composite
 from pointcalo.geometry.kinds import FORMULAS
-from pointcalo.geometry.segmentation import Segmentation
-from pointcalo.geometry.table import CellTable, read_cells
+from pointcalo.geometry.parts import build_parts
+from pointcalo.geometry.segmentation import Point, Segmentation, points_of
+from pointcalo.geometry.table import CellTable
 
 TABLE_KEYS = ("type", "file", "layer", "maximum_distance_mm")
+DEAD_KEYS = ("dead", "dead_file")  # points in mm, and a table of them; in every type
 
 
 def check_keys(content: Any, known: tuple[str, ...], needed: tuple[str, ...]) -> None:
@@ -23,7 +28,9 @@ def check_keys(content: Any, known: tuple[str, ...], needed: tuple[str, ...]) ->
         ValueError: otherwise.
     """
     if not isinstance(content, Mapping):
-        raise ValueError(f"found {content!r:.40}; expected a mapping with {', '.join(known)}")
+        raise ValueError(
+            f"found {reprlib.repr(content)}; expected a mapping with {', '.join(known)}"
+        )
     for key in content:
         if key not in known:
             raise ValueError(f"unknown key {key!r}; known keys: {', '.join(known)}")
@@ -47,13 +54,25 @@ class SegmentationReader:
         """The segmentation of an entry; a list stands for parts side by side.
 
         Raises:
-            ValueError: unknown type, missing or unknown keys, values out of range.
+            ValueError: unknown type, missing or unknown keys, values out of range, a dead cell
+                where there is none.
             OSError: a table that cannot be read.
         """
-        if isinstance(entry, list):
-            return Composite(parts=tuple(self.read(part, layer) for part in entry))
+        entries = entry if isinstance(entry, list) else [entry]
+        dead = [self._dead(part, layer) for part in entries]
+        parts = [self._part(part, layer) for part in entries]
+        _check_dead([point for points in dead for point in points], parts)
+        parts = [
+            part.without(points) if points else part
+            for part, points in zip(parts, dead, strict=True)
+        ]
+        return Composite(parts=tuple(parts)) if isinstance(entry, list) else parts[0]
+
+    def _part(self, entry: Any, layer: int) -> Segmentation:
+        """One part with all its cells."""
         if not isinstance(entry, Mapping) or "type" not in entry:
             raise ValueError("segmentation has no key 'type'")
+        entry = {key: value for key, value in entry.items() if key not in DEAD_KEYS}
         kind = entry["type"]
         if kind == CellTable.kind:
             return self._table(entry, layer)
@@ -61,22 +80,59 @@ class SegmentationReader:
             known = ", ".join(sorted((*FORMULAS, CellTable.kind)))
             raise ValueError(f"unknown segmentation type {kind!r}; known types: {known}")
         cls = FORMULAS[kind]
+        names = (field.name for field in fields(cls) if field.name not in DEAD_KEYS)
         needed = tuple(field.name for field in fields(cls) if field.default is MISSING)
-        check_keys(entry, ("type", *(field.name for field in fields(cls))), needed)
+        check_keys(entry, ("type", *names, *DEAD_KEYS), needed)
         return cls(**{key: value for key, value in entry.items() if key != "type"})
 
     def _table(self, entry: Mapping[str, Any], layer: int) -> CellTable:
         check_keys(entry, TABLE_KEYS, ("file",))
-        name = str(entry["file"])
-        if name not in self._tables:
-            self._tables[name] = read_cells(self.place / name)
-        columns = self._tables[name]
+        columns = self._columns(entry["file"])
         rows = columns["layer"] == entry.get("layer", layer)
         if not rows.any():
-            raise ValueError(f"{name} has no cell of layer {entry.get('layer', layer)}")
-        area = columns["area_mm2"][rows] if "area_mm2" in columns else None
+            raise ValueError(f"{entry['file']} has no cell of layer {entry.get('layer', layer)}")
+        area, dead = (columns[n][rows] if n in columns else None for n in ("area_mm2", "dead"))
         reach = entry.get("maximum_distance_mm")
-        return CellTable(columns["x_mm"][rows], columns["y_mm"][rows], area, reach)
+        return CellTable(columns["x_mm"][rows], columns["y_mm"][rows], area, reach, dead)
+
+    def _dead(self, entry: Any, layer: int) -> tuple[Point, ...]:
+        """Points whose cells are dead, of a part's own list and of its file."""
+        if not isinstance(entry, Mapping):
+            return ()
+        points = points_of("dead", entry.get("dead", ()))
+        if "dead_file" not in entry:
+            return points
+        columns = self._columns(entry["dead_file"])
+        rows = columns["layer"] == layer
+        return points + tuple(
+            zip(columns["x_mm"][rows].tolist(), columns["y_mm"][rows].tolist(), strict=True)
+        )
+
+    def _columns(self, file: Any) -> dict[str, np.ndarray]:
+        name = str(file)
+        if name not in self._tables:
+            try:
+                self._tables[name] = read_columns(self.place / name)
+            except ValueError as error:
+                raise ValueError(f"table of cells {name}: {error}") from error
+        return self._tables[name]
+
+
+def _check_dead(points: list[Point], parts: list[Segmentation]) -> None:
+    """Every point lies in a cell of some part.
+
+    Raises:
+        ValueError: one does not.
+    """
+    if not points:
+        return
+    xy = torch.tensor(points, dtype=torch.float32)
+    cell = build_parts([parts]).cell_at(torch.zeros(len(xy), dtype=torch.int64), xy)
+    if bool((cell < 0).any()):
+        x, y = points[int((cell < 0).nonzero()[0])]
+        raise ValueError(
+            f"dead has [{x:g}, {y:g}], where there is no cell; expected a point in one"
+        )
 
 
 class TableWriter:
@@ -107,8 +163,10 @@ class TableWriter:
         if not self._tables:
             return
         tables = list(self._tables)
-        layer = np.repeat(np.arange(len(tables)), [len(table.xy) for table in tables])
-        x, y = np.concatenate([table.xy for table in tables]).T
-        area = np.concatenate([table.area for table in tables])
+        layer = np.repeat(np.arange(len(tables)), [len(table.all_xy) for table in tables])
+        x, y = np.concatenate([table.all_xy for table in tables]).T
+        area = np.concatenate([table.all_area for table in tables])
+        dead = np.concatenate([table.dead for table in tables])
+        more = {"dead": dead} if dead.any() else {}
         with written_beside(self.path) as beside, beside.open("wb") as file:
-            np.savez_compressed(file, layer=layer, x_mm=x, y_mm=y, area_mm2=area)
+            np.savez_compressed(file, layer=layer, x_mm=x, y_mm=y, area_mm2=area, **more)

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -190,38 +189,6 @@ def touching_pairs(table: CellTable) -> np.ndarray:
         found.append(np.stack((one[keep], other[keep])))
     pairs = np.concatenate(found, axis=1)
     return np.unique(np.concatenate((pairs, pairs[::-1]), axis=1), axis=1)
-
-
-def read_cells(path: Path) -> dict[str, np.ndarray]:
-    """Columns layer, x_mm, y_mm and, if there, area_mm2 of a .csv, .npz or .h5 file.
-
-    Raises:
-        ValueError: another suffix, or a missing column.
-    """
-    if path.suffix == ".csv":
-        if not path.read_text(encoding="utf-8").strip():
-            raise ValueError(f"table of cells {path.name} is empty; expected a line of names first")
-        rows = np.genfromtxt(path, delimiter=",", names=True, dtype=np.float64)
-        columns = {name: np.atleast_1d(rows[name]) for name in rows.dtype.names or ()}
-    elif path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as file:
-            columns = {name: file[name] for name in file.files}
-    elif path.suffix in (".h5", ".hdf5"):
-        columns = _read_hdf5(path)
-    else:
-        raise ValueError(f"table of cells {path.name}: expected a .csv, .npz or .h5 file")
-    for name in ("layer", "x_mm", "y_mm"):
-        if name not in columns:
-            found = ", ".join(columns)
-            raise ValueError(f"table of cells {path.name} has no column {name!r}, only {found}")
-    return columns
-
-
-def _read_hdf5(path: Path) -> dict[str, np.ndarray]:
-    import h5py
-
-    with h5py.File(path) as file:
-        return {name: file[name][:] for name in file if isinstance(file[name], h5py.Dataset)}
 
 
 def _centres(x_mm: np.ndarray, y_mm: np.ndarray) -> np.ndarray:

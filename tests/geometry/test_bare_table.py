@@ -65,8 +65,11 @@ def test_without_materials_there_is_no_simulation(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"z_mm": None}, "has no column 'z_mm'"),
-        ({"threshold_MeV": np.linspace(0.1, 0.2, 1928)}, "layer 0 has .* different values"),
+        ({"z_mm": None}, r"no depth of its 8 layers.*layer_z_mm=\[\.\.\.\] with 8 numbers"),
+        (
+            {"threshold_MeV": np.linspace(0.1, 0.2, 1928)},
+            "layer 0 has values of threshold_MeV from 0.1",
+        ),
     ],
 )
 def test_what_is_missing_is_named(

@@ -89,7 +89,7 @@ def test_a_name_is_looked_for_in_the_folders_first(
 
 
 def test_an_unknown_name_lists_what_there_is() -> None:
-    with pytest.raises(ValueError, match=r"no geometry 'hgcl': .* hgcal, hgcal_full, ild, toy"):
+    with pytest.raises(ValueError, match=r"no geometry 'hgcl': .* hgcal, hgcal_full, ild, .*toy"):
         Geometry.load("hgcl")
 
 
@@ -163,7 +163,7 @@ def test_empty_table_of_cells(tmp_path: Path) -> None:
     path = write(
         tmp_path, layers=[BLOCK | {"segmentation": {"type": "table", "file": "cells.csv"}}]
     )
-    with pytest.raises(ValueError, match=r"mine.yaml: layer 0: .*cells.csv is empty"):
+    with pytest.raises(ValueError, match=r"mine.yaml: layer 0: .*cells.csv: is empty"):
         Geometry.load(path)
 
 

@@ -7,7 +7,7 @@ import torch
 
 from pointcalo.geometry import CellTable, Geometry
 from pointcalo.geometry.colouring import greedy_colours, padded_table
-from pointcalo.geometry.table import touching_pairs
+from pointcalo.geometry.touching import touching_pairs
 
 YAML = """
 name: mine
@@ -68,7 +68,7 @@ def test_cells_of_different_size_touch() -> None:
     small = np.arange(8) * 5.0
     x = np.concatenate((small, [47.5]))
     table = CellTable(x, np.zeros(9), np.array([25.0] * 8 + [400.0]))
-    pairs = {tuple(pair) for pair in touching_pairs(table).T.tolist()}
+    pairs = {tuple(pair) for pair in touching_pairs(table.xy, table.area).T.tolist()}
     assert {(7, 8), (8, 7)} <= pairs and (5, 8) not in pairs
     assert {(i, i + 1) for i in range(7)} <= pairs
 
@@ -92,8 +92,8 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(YAML.format(file="cells.csv"))
     with pytest.raises(ValueError, match=r"cells\.csv"):
         Geometry.load(tmp_path / "mine.yaml")
-    (tmp_path / "cells.csv").write_text("layer,x\n0,1\n")
-    with pytest.raises(ValueError, match="has no column 'x_mm', only layer, x"):
+    (tmp_path / "cells.csv").write_text("layer,x_mm\n0,1\n")
+    with pytest.raises(ValueError, match="has no column 'y', only layer, x_mm"):
         Geometry.load(tmp_path / "mine.yaml")
     (tmp_path / "cells.csv").write_text("layer,x_mm,y_mm\n0,1,1\n0,5,5\n")
     with pytest.raises(ValueError, match=r"layer 1: cells.csv has no cell of layer 1"):
