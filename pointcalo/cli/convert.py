@@ -40,6 +40,7 @@ def run(config: DictConfig) -> None:
         conventions(config, geometry or _named(source)),
     )
     print(f"{config.output}: {len(source)} showers, layout {config.format}{batches.report()}")
+    lost = [*source.left_out, *lost]
     if lost:
         print(f"dropped: {'; '.join(lost)}")
 

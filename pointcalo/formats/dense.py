@@ -4,10 +4,13 @@ A voxel *is* a cell, so that nothing is merged or moved: energies are kept bit f
 single precision goes.
 """
 
+import math
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import h5py
 import numpy as np
@@ -17,12 +20,22 @@ from torch import Tensor
 
 from pointcalo.atomic import written_beside
 from pointcalo.formats.hdf5 import check_claim, damage_named, open_hdf5
+from pointcalo.formats.layouts import Outgoing
 from pointcalo.formats.shower_file import ShowerFile
 from pointcalo.formats.steady_file import SteadyFile
 from pointcalo.geometry import Geometry
-from pointcalo.showers import ENERGY, TIME, Incident, ShowerError, Showers, ptr_from_counts
+from pointcalo.showers import (
+    ENERGY,
+    TIME,
+    Incident,
+    ShowerError,
+    Showers,
+    index_from_ptr,
+    ptr_from_counts,
+)
 
-CHUNK_SHOWERS = 100
+CHUNK = 1 << 19  # voxels that are compressed together
+PIECE = 1 << 23  # voxels in memory at a time
 LARGEST_SHOWER = 1 << 24  # voxels
 
 
@@ -39,17 +52,20 @@ class Grid:
     """
 
     def __init__(self, geometry: Geometry, cell: Tensor) -> None:
-        known = cell[cell >= 0]
-        if len(known.unique()) != len(known):
+        self.geometry, self.cell = geometry, cell
+        self._voxel = torch.argsort(cell)  # padding first, then by cell
+        self._cell = cell[self._voxel]
+        self._num_padding = int((cell < 0).sum())
+        known = self._cell[self._num_padding :]
+        if bool((known.diff() == 0).any()):
             raise ValueError(
                 f"geometry {geometry.name!r}: two voxels lie in the same cell: pass the geometry "
                 "of the file"
             )
-        self.geometry = geometry
-        self.cell = cell
-        self.voxel = torch.full((geometry.num_cells,), -1).scatter(
-            0, known, (cell >= 0).nonzero()[:, 0]
-        )
+        self.voxel = torch.full((geometry.num_cells,), -1)
+        self.voxel[known] = self._voxel[self._num_padding :]
+        self._centre = geometry.position(self._cell.clamp(min=0))[:, :ENERGY]
+        self._layer = geometry.layer_of(self._cell.clamp(min=0))
 
     def showers(self, values: NDArray[Any], incident: Incident) -> Showers:
         """Showers of the voxels with energy, sorted by cell.
@@ -61,27 +77,33 @@ class Grid:
         Raises:
             ShowerError: energy in a voxel that is no cell, negative or not finite.
         """
-        shower, voxel = (torch.from_numpy(i) for i in np.nonzero(values))
-        energy = torch.from_numpy(values[shower.numpy(), voxel.numpy()].astype(np.float32))
-        cell = self.cell[voxel]
-        if bool((cell < 0).any()):
-            first = int((cell < 0).nonzero()[0, 0])
-            raise ShowerError(
-                int(shower[first]),
-                f"energy {float(energy[first]):g} in voxel {int(voxel[first])}, which is no cell "
-                f"of geometry {self.geometry.name!r}: pass the geometry of the file",
-            )
-        order = torch.argsort(shower * self.geometry.num_cells + cell)
-        cell = cell[order]
-        points = torch.zeros((len(cell), 4))
-        points[:, :ENERGY] = self.geometry.position(cell)[:, :ENERGY]
-        points[:, ENERGY] = energy[order]
+        values = single_precision(values)
+        # Sorting the columns once is much quicker than the points of every shower.
+        values = np.take(values, self._voxel.numpy(), axis=1)
+        lit = values != 0
+        counts = torch.from_numpy(np.count_nonzero(lit, axis=1))
+        slot = np.flatnonzero(lit)
+        energy = torch.from_numpy(values.reshape(-1)[slot])
+        ptr = ptr_from_counts(counts)
+        column = torch.from_numpy(slot) - index_from_ptr(ptr) * len(self.cell)
+        if self._num_padding and bool((column < self._num_padding).any()):
+            self._refuse(int((column < self._num_padding).nonzero()[0]), column, energy, ptr)
+        points = torch.zeros((len(column), 4))
+        points[:, :ENERGY] = self._centre[column]
+        points[:, ENERGY] = energy
         return Showers(
             points=points,
-            layer=self.geometry.layer_of(cell),
-            ptr=ptr_from_counts(torch.bincount(shower, minlength=len(incident))),
+            layer=self._layer[column],
+            ptr=ptr,
             incident=incident,
-            cell=cell,
+            cell=self._cell[column],
+        )
+
+    def _refuse(self, point: int, column: Tensor, energy: Tensor, ptr: Tensor) -> NoReturn:
+        raise ShowerError(
+            int(torch.searchsorted(ptr, point, right=True)) - 1,
+            f"energy {float(energy[point]):g} in voxel {int(self._voxel[column[point]])}, which is "
+            f"no cell of geometry {self.geometry.name!r}: pass the geometry of the file",
         )
 
     def values(self, showers: Showers) -> tuple[NDArray[np.float32], float]:
@@ -95,11 +117,20 @@ class Grid:
             cell = self.geometry.cell_at(showers.layer, showers.xy)
         voxel = torch.where(cell >= 0, self.voxel[cell.clamp(min=0)], -1)
         inside = voxel >= 0
-        flat = torch.zeros(len(showers) * len(self.cell), dtype=torch.float64)
         slot = showers.index[inside] * len(self.cell) + voxel[inside]
-        flat.index_add_(0, slot, showers.energy[inside].double())
+        slot, number = torch.unique(slot, return_inverse=True)
+        energy = torch.zeros(len(slot), dtype=torch.float64)
+        energy.index_add_(0, number, showers.energy[inside].double())
+        flat = torch.zeros(len(showers) * len(self.cell))
+        flat[slot] = energy.float()
         lost = float(showers.energy[~inside].sum(dtype=torch.float64))
-        return flat.reshape(len(showers), -1).float().numpy(), lost
+        return flat.reshape(len(showers), -1).numpy(), lost
+
+
+def single_precision(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Numbers of a file in single precision; one too large becomes infinite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(values, dtype=np.float32)
 
 
 class DenseFile(ShowerFile):
@@ -123,7 +154,8 @@ class DenseFile(ShowerFile):
         self.source = f"{self.layout} file {path.name}"
         with open_hdf5(path) as file, damage_named(path):
             self._num_showers = check_rows(file, path, voxels)
-            size = sum(int(np.prod(file[name].shape[1:])) for name in voxels)
+            size = sum(math.prod(file[name].shape[1:]) for name in voxels)
+            self.together = (file[voxels[0]].chunks or (1,))[0]
         if size != len(grid.cell):
             raise ValueError(
                 f"{path}: {size} voxels a shower, geometry {grid.geometry.name!r} has "
@@ -145,13 +177,54 @@ class DenseFile(ShowerFile):
     def _incident(self, file: h5py.File, rows: slice) -> Incident:
         """Incident particles of some showers."""
 
+    @cached_property
+    def offset(self) -> Tensor:
+        """Shower s has the points offset[s]:offset[s+1], [S+1] int64: voxels are counted."""
+        counts = [
+            np.count_nonzero(single_precision(values), axis=1)
+            for _, values in self._pieces(0, len(self))
+        ]
+        return ptr_from_counts(torch.from_numpy(np.concatenate(counts)))
+
     def _rows(self, first: int, last: int) -> Showers:
-        rows = slice(first, last)
         with open_hdf5(self.path) as file, damage_named(self.path):
-            parts = [file[name][rows].reshape(last - first, -1) for name in self.voxels]
-            incident = self._incident(file, rows)
-        values = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-        return self.grid.showers(values if self.factor == 1 else values * self.factor, incident)
+            incident = self._incident(file, slice(first, last))
+        parts = []
+        for start, values in self._pieces(first, last):
+            done = start - first
+            try:
+                parts.append(self.grid.showers(values, incident[done : done + len(values)]))
+            except ShowerError as error:
+                raise ShowerError(done + error.shower, error.fault) from None
+        return parts[0] if len(parts) == 1 else Showers.cat(parts)
+
+    def _pieces(self, first: int, last: int) -> Iterator[tuple[int, NDArray[Any]]]:
+        """First shower and voxels [s, V] in MeV of pieces of a bounded size."""
+        step = max(1, PIECE // len(self.grid.cell))
+        step = step // self.together * self.together or step
+        cuts = [first, *range(first // step * step + step, last, step), last]
+        with open_hdf5(self.path) as file, damage_named(self.path):
+            for start, stop in pairwise(cuts):
+                parts = [file[name][start:stop].reshape(stop - start, -1) for name in self.voxels]
+                values = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+                yield start, values if self.factor == 1 else values * self.factor
+
+
+def check_column(file: h5py.File, path: Path, name: str, width: int = 1) -> None:
+    """Refuse a data set that has not `width` numbers a shower; one may be [N] or [N, 1].
+
+    Raises:
+        ValueError: another shape.
+    """
+    shape = file[name].shape
+    if shape[1:] != (width,) and (width, shape[1:]) != (1, ()):
+        expected = f"({shape[0]}, {width})"
+        raise ValueError(f"{path}: data set {name} has shape {shape}, expected {expected}")
+
+
+def read_column(file: h5py.File, name: str, rows: slice) -> Tensor:
+    """Numbers of some showers in single precision, [s] or [s, width] as they are in the file."""
+    return torch.from_numpy(single_precision(file[name][rows]))
 
 
 def check_rows(file: h5py.File, path: Path, names: Iterable[str]) -> int:
@@ -168,7 +241,7 @@ def check_rows(file: h5py.File, path: Path, names: Iterable[str]) -> int:
             raise ValueError(f"{path}: data set {name} is missing")
         if data.dtype.kind not in "fiu":
             raise ValueError(f"{path}: data set {name} holds {data.dtype}, expected numbers")
-        if int(np.prod(data.shape[1:])) > LARGEST_SHOWER:
+        if math.prod(data.shape[1:]) > LARGEST_SHOWER:
             raise ValueError(f"{path}: data set {name} has shape {data.shape}, too large a shower")
         check_claim(data, path)
         numbers[name] = len(data)
@@ -226,7 +299,7 @@ class Columns:
             file.create_dataset(
                 name,
                 shape=(self.num_showers, *shape),
-                chunks=(min(CHUNK_SHOWERS, max(self.num_showers, 1)), *shape),
+                chunks=(min(max(1, CHUNK // math.prod(shape)), max(self.num_showers, 1)), *shape),
                 dtype=self.dtypes.get(name, "f4"),
                 compression="gzip",
                 shuffle=True,
@@ -234,6 +307,8 @@ class Columns:
         done = 0
         for batch in rows:
             size = len(next(iter(batch.values())))
+            if done + size > self.num_showers:
+                return done + size
             for name, values in batch.items():
                 file[name][done : done + size] = values.reshape(size, *self.shapes[name])
             disk.check()
@@ -245,27 +320,34 @@ class Losses:
     """What a layout cannot hold of the showers that are written to it.
 
     Args:
+        outgoing: what is known of the showers.
         times: whether it holds the times of the points.
         directions: whether it holds the incident directions.
         positions: whether it holds the entry positions.
         particles: whether it holds the kind of incident particle.
+        usual: PDG number of the particle that a reader takes; None: it asks.
     """
 
     def __init__(
         self,
+        outgoing: Outgoing | None = None,
         *,
         times: bool = False,
         directions: bool = False,
         positions: bool = False,
         particles: bool = False,
+        usual: int | None = None,
     ) -> None:
+        self.usual = usual
         self.held = {
+            "places of the deposits within their cells": False,
             "times of the points": times,
             "incident directions": directions,
             "entry positions": positions,
             "kinds of incident particles": particles,
         }
-        self.found: set[str] = set()
+        deposits = outgoing is not None and outgoing.points == "deposits"
+        self.found = {"places of the deposits within their cells"} if deposits else set[str]()
         self.energy = self.outside = 0.0
         self._kinds: set[int] = set()
 
@@ -277,7 +359,7 @@ class Losses:
             "times of the points": bool((showers.points[:, TIME] != 0).any()),
             "incident directions": bool((incident.direction[:, 2] < 1 - 1e-6).any()),
             "entry positions": bool((incident.position != 0).any()),
-            "kinds of incident particles": len(self._kinds) > 1,
+            "kinds of incident particles": len(self._kinds | {self.usual} - {None}) > 1,
         }
         self.found |= {name for name, there in has.items() if there and not self.held[name]}
         self.energy += float(showers.energy.sum(dtype=torch.float64))

@@ -34,6 +34,8 @@ class ShowerFile(ABC):
         source: who made the showers, in words.
         geometry_name: geometry that the showers were made in; empty where it is not known.
         geometry_hash: its hash; empty where it is not known.
+        together: showers that are stored in one piece, so that one costs as much as all of them.
+        left_out: what the file holds and showers have no place for, one phrase each.
     """
 
     layout: ClassVar[str]
@@ -41,6 +43,8 @@ class ShowerFile(ABC):
     source: str = ""
     geometry_name: str = ""
     geometry_hash: str = ""
+    together: int = 1
+    left_out: tuple[str, ...] = ()
 
     def __init__(self, path: Path, geometry: Geometry | None = None) -> None:
         self.path = path
