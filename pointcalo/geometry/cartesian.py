@@ -1,7 +1,7 @@
 """Rectangular cells: x = x0 + px i, y = y0 + py j."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -11,7 +11,6 @@ from pointcalo.geometry.hexagonal import bounding_square
 from pointcalo.geometry.lattice import LatticeSheets, Window
 from pointcalo.geometry.segmentation import (
     FormulaSegmentation,
-    discs_of,
     number,
     pair,
     set_numbers,
@@ -42,10 +41,10 @@ class Cartesian(FormulaSegmentation):
     offset_mm: tuple[float, float] = (0.0, 0.0)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         pitch = pair("pitch_mm", self.pitch_mm, positive=True)
         object.__setattr__(self, "pitch_mm", pitch)
         object.__setattr__(self, "offset_mm", pair("offset_mm", self.offset_mm))
-        object.__setattr__(self, "discs", discs_of(self.discs))
         set_numbers(self, radius_mm=self.radius_mm, inner_radius_mm=self.inner_radius_mm)
         if self.nx or self.ny:
             whole("nx", self.nx)
@@ -54,6 +53,17 @@ class Cartesian(FormulaSegmentation):
                 raise ValueError("cartesian has nx, ny and radius_mm; give one of the two outlines")
         else:
             number("radius_mm (without nx, ny)", self.radius_mm, positive=True)
+
+    def continued(self, margin_mm: float) -> "Cartesian":
+        """The same lattice within a wider outline."""
+        wider = {"inner_radius_mm": max(0.0, self.inner_radius_mm - margin_mm)}
+        if self.nx:
+            # An even number of cells on each side keeps the colours.
+            more = [4 * math.ceil(0.5 * margin_mm / pitch) for pitch in self.pitch_mm]
+            wider |= {"nx": self.nx + more[0], "ny": self.ny + more[1]}
+        else:
+            wider["radius_mm"] = self.radius_mm + margin_mm
+        return replace(self, **wider, **self.grown_outline(margin_mm))
 
 
 class CartesianSheets(LatticeSheets):

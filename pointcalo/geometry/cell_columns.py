@@ -189,7 +189,7 @@ def _checked(columns: Columns) -> Columns:
     if (layer != np.round(layer)).any() or (layer < 0).any() or layer.max() > 1e6:
         raise ValueError("column 'layer' has other values than whole numbers from 0")
     columns["layer"] = layer.astype(np.int64)
-    for name in ("x_mm", "y_mm", "area_mm2", "detector"):
+    for name in ("x_mm", "y_mm", "area_mm2", "detector", "dead"):
         if name in columns and len(columns[name]) != len(layer):
             raise ValueError(f"has {len(columns[name])} values of {name}, {len(layer)} of layer")
     number = np.unique(columns["layer"], return_inverse=True)[1]

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 
-def greedy_colours(table: Tensor) -> Tensor:
+def greedy_colours(table: Tensor, taken: Tensor | None = None) -> Tensor:
     """Colours [N] of a graph, each the lowest that its coloured neighbours leave free.
 
     In every round the vertices take a colour whose priority is above that of all neighbours
@@ -13,6 +13,7 @@ def greedy_colours(table: Tensor) -> Tensor:
 
     Args:
         table: [N, D] int64 neighbours, -1 padded, symmetric; D < 63.
+        taken: [N, K] int64, bits of colours that each must not have.
 
     Source: M. T. Jones and P. E. Plassmann, SIAM J. Sci. Comput. 14 (1993) 654.
     """
@@ -28,9 +29,11 @@ def greedy_colours(table: Tensor) -> Tensor:
         blocked = (mask[near] == 0) & (priority[near] > priority[waiting][:, None])
         free = ~blocked.any(dim=1)
         ready = waiting[free]
-        taken = _union(mask[near[free]])
+        used = _union(mask[near[free]])
+        if taken is not None:
+            used |= _union(taken[ready])
         # The lowest zero bit.
-        mask[ready] = ~taken & (taken + 1)
+        mask[ready] = ~used & (used + 1)
         waiting = waiting[~free]
     return torch.log2(mask[:count].double()).round().long()
 

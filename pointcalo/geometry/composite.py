@@ -1,9 +1,10 @@
 """Several segmentations side by side in one layer."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from pointcalo.geometry.segmentation import Disc, Segmentation
+from pointcalo.geometry.segmentation import Disc, Point, Segmentation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,7 +12,8 @@ class Composite(Segmentation):
     """Parts of a layer, each with a segmentation of its own.
 
     Cells are numbered part by part; where parts overlap, a point belongs to the first. Cells of
-    different parts are no neighbours.
+    different parts are neighbours where their centres are at most 1.5 mean sides (roots of the
+    areas) apart.
 
     Args:
         parts: the segmentations.
@@ -31,6 +33,15 @@ class Composite(Segmentation):
     def within(self, disc: Disc) -> "Composite":
         """The same cells within one more disc."""
         return type(self)(parts=tuple(part.within(disc) for part in self.parts))
+
+    def without(self, points: Iterable[Point]) -> "Composite":
+        """The same cells but those under some points."""
+        points = tuple(points)
+        return type(self)(parts=tuple(part.without(points) for part in self.parts))
+
+    def continued(self, margin_mm: float) -> "Composite":
+        """Every part continued, over the others too (`pointcalo.geometry.extension` sorts)."""
+        return type(self)(parts=tuple(part.continued(margin_mm) for part in self.parts))
 
 
 def parts_of(segmentation: Segmentation) -> tuple[Segmentation, ...]:

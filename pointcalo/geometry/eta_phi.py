@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pointcalo.geometry.rows import FULL_TURN, RowSegmentation, RowSheets
+from pointcalo.geometry.rows import FULL_TURN, Row, RowSegmentation, RowSheets, rows_around
 from pointcalo.geometry.segmentation import number, set_numbers
 
 
@@ -37,6 +37,15 @@ class EtaPhi(RowSegmentation):
         super().__post_init__()
         number("radius_mm", self.radius_mm, positive=True)
         set_numbers(self, radius_mm=self.radius_mm, eta_0=self.eta_0, phi_0=self.phi_0)
+
+    def rows_beyond(self, margin_mm: float) -> tuple[tuple[Row, ...], ...]:
+        """Bands as wide in eta as the first and the last."""
+        eta = margin_mm / self.radius_mm  # a step in eta is this long at least
+        return rows_around(self.rows, eta, eta)
+
+    def angle_of(self, length_mm: float) -> float:
+        """A length along the bands in rad."""
+        return length_mm / self.radius_mm
 
 
 class EtaPhiSheets(RowSheets):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -14,6 +14,9 @@ from torch import Tensor
 from pointcalo.geometry.composite import parts_of
 from pointcalo.geometry.layer import DetectorLayer
 from pointcalo.geometry.parts import Parts, build_parts
+
+if TYPE_CHECKING:
+    from pointcalo.geometry.extension import Edges
 
 # Points per chunk of cell_at: the temporaries stay in the processor's cache.
 CHUNK = 1 << 15
@@ -132,13 +135,12 @@ class Geometry:
     @property
     def num_colours(self) -> int:
         """Number of colours of `colour`."""
-        return max(sheets.num_colours for sheets in self._parts.kinds)
+        return int(self.layer_colours.max())
 
-    @cached_property
+    @property
     def layer_colours(self) -> Tensor:
         """Number of colours in each layer, [L] int64: at most `num_colours`."""
-        of_kind = [sheets.num_colours for sheets in self._parts.kinds] + [1]  # -1: no part
-        return torch.tensor(of_kind, device=self.device)[self._parts.kind].amax(dim=1)
+        return self._parts.layer_colours
 
     def position(self, cell: Tensor) -> Tensor:
         """Centres [N, 3] in mm, float32."""
@@ -212,11 +214,38 @@ class Geometry:
         """
         return build_region(self, position.tolist(), direction.tolist(), float(radius_mm))
 
+    def extended(self, margin_mm: float) -> "Region":
+        """This geometry with cells beyond its edges, in its holes and in place of dead cells.
+
+        Args:
+            margin_mm: the added cells reach at least so far, and by one cell.
+
+        Returns:
+            The same layers with more cells; the parent of an added one is -1.
+        """
+        from pointcalo.geometry.extension import extended
+
+        return extended(self, margin_mm)
+
+    def edge_distance(self, layer: Tensor, xy: Tensor) -> Tensor:
+        """Distances [P] in mm from points [P, 2] of layers [P] to where no cell is, float32.
+
+        To the border of the nearest cell that continues the layer, taken as a disc; 0 outside every
+        cell, infinite in a layer without cells.
+        """
+        return self._edges.distance(layer, xy)
+
     def to(self, device: torch.device | str) -> "Geometry":
         """The same geometry with its tables on a device."""
         moved = replace(self, device=torch.empty(0, device=device).device)
         vars(moved)["_parts"] = self._parts.to(moved.device)
         return moved
+
+    @cached_property
+    def _edges(self) -> "Edges":
+        from pointcalo.geometry.extension import Edges
+
+        return Edges(self)
 
     @cached_property
     def _parts(self) -> Parts:
@@ -226,11 +255,12 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Region:
-    """A piece of a geometry.
+    """A piece of a geometry, or one that goes beyond it.
 
     Args:
         geometry: the piece, in the same local frame.
-        parent_cell: [N] int64, the cell of the whole geometry for each cell of the piece.
+        parent_cell: [N] int64, the cell of the whole geometry for each cell of the piece, -1 where
+            it has none.
         parent_layer: [L] int64, the same for layers.
     """
 

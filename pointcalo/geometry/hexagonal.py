@@ -1,7 +1,7 @@
 """Regular hexagons in axial coordinates: x = p (i + j/2), y = p sqrt(3)/2 j, p flat to flat."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -10,7 +10,6 @@ from torch import Tensor
 from pointcalo.geometry.lattice import LatticeSheets, Window
 from pointcalo.geometry.segmentation import (
     FormulaSegmentation,
-    discs_of,
     number,
     pair,
     set_numbers,
@@ -46,17 +45,32 @@ class Hexagonal(FormulaSegmentation):
     wafer_inner_radius_mm: float = 0.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         number("pitch_mm", self.pitch_mm, positive=True)
         number("radius_mm", self.radius_mm, positive=True)
         names = ("pitch_mm", "radius_mm", "inner_radius_mm")
         wafers = ("wafer_mm", "wafer_radius_mm", "wafer_inner_radius_mm")
         set_numbers(self, **{name: getattr(self, name) for name in (*names, *wafers)})
         object.__setattr__(self, "offset_mm", pair("offset_mm", self.offset_mm))
-        object.__setattr__(self, "discs", discs_of(self.discs))
         if self.inner_radius_mm > self.radius_mm:
             raise ValueError(
                 f"inner_radius_mm {self.inner_radius_mm} is beyond radius_mm {self.radius_mm}"
             )
+
+    def continued(self, margin_mm: float) -> "Hexagonal":
+        """The same lattice within a wider outline; wafers are left out or taken whole."""
+        wafers = {"wafer_radius_mm": 0.0, "wafer_inner_radius_mm": 0.0}
+        if self.wafer_radius_mm > 0.0:
+            wafers["wafer_radius_mm"] = self.wafer_radius_mm + margin_mm + self.wafer_mm
+        beyond = self.wafer_inner_radius_mm - margin_mm - self.wafer_mm
+        wafers["wafer_inner_radius_mm"] = max(0.0, beyond)
+        return replace(
+            self,
+            radius_mm=self.radius_mm + margin_mm,
+            inner_radius_mm=max(0.0, self.inner_radius_mm - margin_mm),
+            **wafers,
+            **self.grown_outline(margin_mm),
+        )
 
 
 def hexagon_site(u: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pointcalo.geometry.segmentation import Segmentation
-from pointcalo.geometry.sheets import GridSheets, in_discs
+from pointcalo.geometry.sheets import GridSheets, in_outline
 from pointcalo.geometry.template import nearest_template
 
 Window = tuple[int, int, int, int]
@@ -207,7 +207,17 @@ class LatticeSheets(GridSheets):
         u, v = self._along_axes(i.double(), j.double())
         x = self.origin_x[number] + u * self.pitch_x[number]
         y = self.origin_y[number] + v * self.pitch_y[number]
-        return self.inside(segmentation, x, y) & in_discs(segmentation, x, y) & ~margin
+        kept = self.inside(segmentation, x, y) & in_outline(segmentation, x, y) & ~margin
+        kept[self._dead_slots(number)] = False
+        return kept
+
+    def _dead_slots(self, number: int) -> Tensor:
+        """Slots of the window under the dead points of a segmentation."""
+        dead = torch.tensor(self.segmentations[number].dead, dtype=torch.float32).reshape(-1, 2)
+        i, j = self._site_at(torch.full((len(dead),), number), dead)
+        width, height = int(self.width[number]), int(self.height[number])
+        there = (i >= 0) & (i < width) & (j >= 0) & (j < height)
+        return (j * width + i)[there].long()
 
 
 def _with_margin(window: Window) -> Window:

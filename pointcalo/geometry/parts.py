@@ -2,11 +2,14 @@
 
 import copy
 from collections.abc import Iterator, Sequence
+from functools import cached_property
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from pointcalo.geometry.kinds import SHEETS_OF_KIND
+from pointcalo.geometry.seams import Seams, pairs_between_parts, seams_of
 from pointcalo.geometry.segmentation import Segmentation
 from pointcalo.geometry.sheets import Sheets
 
@@ -40,7 +43,7 @@ class Parts:
         # One part a layer and all of one kind: the common case takes no look-up per point.
         uniform = kind.shape[1] == 1 and bool((kind == kind[0]).all()) and int(kind[0]) >= 0
         self.uniform_kind = int(kind[0]) if uniform else None
-        self.num_neighbours = max(sheets.num_neighbours for sheets in self.kinds)
+        self.several = kind.shape[1] > 1
 
     def to(self, device: torch.device) -> "Parts":
         """The same tables on a device."""
@@ -49,7 +52,24 @@ class Parts:
             if isinstance(value, Tensor):
                 setattr(moved, name, value.to(device))
         moved.kinds = tuple(sheets.to(device) for sheets in self.kinds)
+        if "seams" in vars(self):
+            vars(moved)["seams"] = self.seams.to(device)
         return moved
+
+    @property
+    def num_neighbours(self) -> int:
+        """D: within the parts and, where layers have several, across their seams."""
+        return self._own_neighbours + (self.seams.neighbours.shape[1] if self.several else 0)
+
+    @cached_property
+    def layer_colours(self) -> Tensor:
+        """Number of colours in each layer, [L] int64."""
+        of_kind = [sheets.num_colours for sheets in self.kinds] + [1]  # -1: no part
+        colours = torch.tensor(of_kind, device=self.kind.device)[self.kind].amax(dim=1)
+        if self.several and len(self.seams.cell):
+            layer = torch.bucketize(self.seams.cell, self.layer_start[1:], right=True)
+            colours = colours.scatter_reduce(0, layer, self.seams.colour + 1, "amax")
+        return colours
 
     def position(self, cell: Tensor) -> Tensor:
         """Centres [N, 2], float64."""
@@ -74,18 +94,62 @@ class Parts:
 
     def colour(self, cell: Tensor) -> Tensor:
         """Colours [N], int64."""
+        out = self._own_colour(cell)
+        if self.several:
+            rows, index = self.seams.rows(cell)
+            out[rows] = self.seams.colour[index]
+        return out
+
+    def neighbours(self, cell: Tensor) -> Tensor:
+        """Neighbours [N, D], -1 padded."""
+        out = self._own_table(cell, self.num_neighbours)
+        if self.several:
+            rows, index = self.seams.rows(cell)
+            out[rows, self._own_neighbours :] = self.seams.neighbours[index]
+        return out
+
+    def _own_colour(self, cell: Tensor) -> Tensor:
+        """Colours [N] of cells in their part."""
         out = torch.empty_like(cell)
         for rows, sheets, sheet, local, _ in self._of_cells(cell):
             out[rows] = sheets.colour(sheet, local)
         return out
 
-    def neighbours(self, cell: Tensor) -> Tensor:
-        """Neighbours [N, D], -1 padded."""
-        out = cell.new_full((len(cell), self.num_neighbours), -1)
+    def _own_table(self, cell: Tensor, width: int) -> Tensor:
+        """Neighbours [N, width] of cells in their part, -1 padded."""
+        out = cell.new_full((len(cell), width), -1)
         for rows, sheets, sheet, local, start in self._of_cells(cell):
             table = sheets.neighbours(sheet, local)
             out[rows, : table.shape[1]] = torch.where(table < 0, -1, table + start[:, None])
         return out
+
+    @cached_property
+    def _own_neighbours(self) -> int:
+        return max(sheets.num_neighbours for sheets in self.kinds)
+
+    @cached_property
+    def seams(self) -> Seams:
+        """Where parts of a layer meet; equal layers are looked at once."""
+        known: dict[tuple[int, ...], Tensor] = {}
+        found = [self.layer_start.new_zeros(2, 0)]
+        for layer, first in enumerate(self.layer_start[:-1].tolist()):
+            key = (*self.kind[layer].tolist(), *self.sheet[layer].tolist())
+            if key not in known:
+                known[key] = self._pairs_between_parts(layer)
+            found.append(known[key] + first)
+        return seams_of(
+            torch.cat(found, dim=1),
+            lambda cell: self._own_table(cell, self._own_neighbours),
+            self._own_colour,
+        )
+
+    def _pairs_between_parts(self, layer: int) -> Tensor:
+        """Touching cells of different parts of a layer, counted from its first, [2, E]."""
+        cuts = self.start[layer][self.kind[layer] >= 0].tolist()
+        cuts.append(int(self.layer_start[layer + 1]))
+        cells = [torch.arange(*ends, device=self.start.device) for ends in pairwise(cuts)]
+        centres, areas = [self.position(c) for c in cells], [self.area(c) for c in cells]
+        return pairs_between_parts(centres, areas).to(self.start.device)
 
     def cell_at(self, layer: Tensor, xy: Tensor) -> Tensor:
         """Cells [P], -1 where there is none."""

@@ -1,5 +1,6 @@
 """Rings about the origin, cut in the angle alpha from +x."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -7,7 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pointcalo.geometry.rows import FULL_TURN, RowSegmentation, RowSheets
+from pointcalo.geometry.rows import (
+    FULL_TURN,
+    Row,
+    RowSegmentation,
+    RowSheets,
+    even_number,
+    rows_around,
+)
+
+INNERMOST = 0.2  # of the smallest radius: how far inwards geometric rings are continued
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +45,29 @@ class Polar(RowSegmentation):
             raise ValueError(f"spacing is {self.spacing!r}; expected even or geometric")
         if self.spacing == "geometric" and self.rows[0][0] == 0.0:
             raise ValueError("geometric rows begin at the radius 0; expected a radius above 0")
+
+    def rows_beyond(self, margin_mm: float) -> tuple[tuple[Row, ...], ...]:
+        """Rings like the first and the last."""
+        if self.spacing == "geometric":
+            return self._geometric_beyond(margin_mm)
+        low, high, count, _ = self.rows[0]
+        whole = int(low * count / (high - low) + 1e-9) // 2 * 2  # rings that fit inside
+        return rows_around(self.rows, min(margin_mm, whole * (high - low) / count), margin_mm)
+
+    def angle_of(self, length_mm: float) -> float:
+        """A length along the middle of the rings in rad."""
+        return 2.0 * length_mm / (self.rows[0][0] + self.rows[-1][1])
+
+    def _geometric_beyond(self, margin_mm: float) -> tuple[tuple[Row, ...], ...]:
+        low, high, count, bins = self.rows[0]
+        ratio = (high / low) ** (1.0 / count)
+        target = max(low - margin_mm, INNERMOST * low)
+        number = even_number(math.log(low / target) / math.log(ratio))
+        before = ((low * ratio**-number, low, number, bins),) if number else ()
+        low, high, count, bins = self.rows[-1]
+        ratio = (high / low) ** (1.0 / count)
+        number = math.ceil(math.log1p(margin_mm / high) / math.log(ratio))
+        return before, ((high, high * ratio**number, number, bins),) if number else ()
 
     @property
     def edges(self) -> np.ndarray:

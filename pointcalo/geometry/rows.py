@@ -8,15 +8,15 @@ coordinate across the rows in mm, `angle` the one along them in rad.
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pointcalo.geometry.segmentation import FormulaSegmentation, discs_of, number, pair, whole
-from pointcalo.geometry.sheets import GridSheets, in_discs
+from pointcalo.geometry.segmentation import FormulaSegmentation, number, pair, whole
+from pointcalo.geometry.sheets import GridSheets, in_outline
 
 Row = tuple[float, float, int, int]
 FULL_TURN = 2.0 * math.pi
@@ -39,9 +39,9 @@ class RowSegmentation(FormulaSegmentation):
     phi: tuple[float, float]
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "rows", tuple(_row(entry) for entry in self.rows))
         object.__setattr__(self, "phi", pair("phi", self.phi))
-        object.__setattr__(self, "discs", discs_of(self.discs))
         if not self.rows:
             raise ValueError("rows is empty; expected [from, to, count, num_phi] entries")
         for before, after in pairwise(self.rows):
@@ -51,6 +51,29 @@ class RowSegmentation(FormulaSegmentation):
                 )
         if not 0.0 < self.phi[1] - self.phi[0] <= FULL_TURN + 1e-9:
             raise ValueError(f"phi is {list(self.phi)}; expected a range of at most 2 pi rad")
+
+    @abstractmethod
+    def rows_beyond(self, margin_mm: float) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+        """Rows that cover a margin below the first row and above the last; below an even number."""
+
+    @abstractmethod
+    def angle_of(self, length_mm: float) -> float:
+        """A length along the rows in rad."""
+
+    def continued(self, margin_mm: float) -> "RowSegmentation":
+        """The same rows, more of them on either side and more bins at their ends."""
+        below, above = self.rows_beyond(margin_mm)
+        turn = self.phi[1] - self.phi[0]
+        step = turn / math.gcd(*(row[3] for row in self.rows))
+        room = int((FULL_TURN - turn) / (2.0 * step) + 1e-9)
+        more = min(even_number(self.angle_of(margin_mm) / step), room // 2 * 2)
+        share = 1.0 + 2.0 * more * step / turn
+        return replace(
+            self,
+            rows=tuple((*r[:3], round(r[3] * share)) for r in (*below, *self.rows, *above)),
+            phi=(self.phi[0] - more * step, self.phi[1] + more * step),
+            **self.grown_outline(margin_mm),
+        )
 
     @property
     def edges(self) -> np.ndarray:
@@ -126,14 +149,7 @@ class RowSheets(GridSheets):
 
     def cell_at(self, sheet: Tensor | None, xy: Tensor) -> Tensor:
         """Cells [P] under points [P, 2]: binary search for the row, arithmetic for the bin."""
-        across, angle = self.coordinates(sheet, xy.double())
-        row, found = self._row_at(sheet, across)
-        bins = self.bins[row]
-        turn, low = self.of_sheet(self.turn, sheet), self.of_sheet(self.phi_low, sheet)
-        share = torch.remainder(angle - low, FULL_TURN) / turn * bins
-        found &= share <= bins
-        number = share.ceil().long().sub_(1).clamp_(min=0)
-        slot = torch.where(found, self.row_start[row] + number, 0)
+        slot, found = self._slot_at(sheet, xy)
         return torch.where(found, self.grid[slot], -1)
 
     def neighbours(self, sheet: Tensor | None, local: Tensor) -> Tensor:
@@ -155,6 +171,17 @@ class RowSheets(GridSheets):
         colour = torch.where(closing & (bins > 1), 2, number % 2)
         parity = (row - self.first_row[self.row_sheet[row]]) % 2
         return colour + self.colours_per_row * parity
+
+    def _slot_at(self, sheet: Tensor | None, xy: Tensor) -> tuple[Tensor, Tensor]:
+        """Slot [P] in all sheets under points [P, 2], and whether there is one."""
+        across, angle = self.coordinates(sheet, xy.double())
+        row, found = self._row_at(sheet, across)
+        bins = self.bins[row]
+        turn, low = self.of_sheet(self.turn, sheet), self.of_sheet(self.phi_low, sheet)
+        share = torch.remainder(angle - low, FULL_TURN) / turn * bins
+        found &= share <= bins
+        number = share.ceil().long().sub_(1).clamp_(min=0)
+        return torch.where(found, self.row_start[row] + number, 0), found
 
     def _global_slot(self, sheet: Tensor | None, local: Tensor) -> Tensor:
         return self.slot_of(sheet, local) + self.of_sheet(self.grid_start, sheet)
@@ -183,7 +210,11 @@ class RowSheets(GridSheets):
         first, last = int(rows[0]), int(rows[-1])
         start, stop = int(self.row_start[first]), int(self.row_start[last] + self.bins[last])
         x, y = self._centre(torch.arange(start, stop)).unbind(1)
-        return in_discs(self.segmentations[number], x, y)
+        kept = in_outline(self.segmentations[number], x, y)
+        dead = torch.tensor(self.segmentations[number].dead, dtype=torch.float32).reshape(-1, 2)
+        slot, found = self._slot_at(torch.full((len(dead),), number), dead)
+        kept[slot[found] - start] = False
+        return kept
 
     def _most_touching(self) -> int:
         """Largest number of cells of one adjacent row that a cell can touch."""
@@ -219,6 +250,23 @@ class RowSheets(GridSheets):
         there = there[:, None] & (bin_ <= last[:, None])
         there &= self.ring[sheet][:, None] | (bin_ == wrapped)
         return torch.where(there, self.row_start[other][:, None] + wrapped, -1)
+
+
+def even_number(least: float) -> int:
+    """The next even number: so many rows or bins more keep the colours of the others."""
+    return 2 * math.ceil(0.5 * least)
+
+
+def rows_around(rows: Sequence[Row], below: float, above: float) -> tuple[tuple[Row, ...], ...]:
+    """Rows as wide as the first below it, as the last above it, at least so far."""
+    low, high, count, bins = rows[0]
+    step = (high - low) / count
+    number = even_number(below / step)
+    before = ((low - number * step, low, number, bins),) if number else ()
+    low, high, count, bins = rows[-1]
+    step = (high - low) / count
+    number = math.ceil(above / step)
+    return before, ((high, high + number * step, number, bins),) if number else ()
 
 
 def _search_edges(edges: Sequence[Tensor]) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from pointcalo.geometry.segmentation import Segmentation
+from pointcalo.geometry.segmentation import FormulaSegmentation, Point, Segmentation
 
 
 class Sheets(ABC):
@@ -63,7 +63,7 @@ class Sheets(ABC):
         points = np.nan_to_num(xy.detach().cpu().double().numpy(), nan=1e9, posinf=1e9, neginf=-1e9)
         cells = np.full((len(points), k), -1, dtype=np.int64)
         squares = np.full((len(points), k), np.inf, dtype=np.float32)
-        for number, rows in _rows_by_sheet(sheet, len(points)):
+        for number, rows in rows_by_sheet(sheet, len(points)):
             if self.num_cells[number] == 0:
                 continue
             tree = self.tree(number)
@@ -134,15 +134,28 @@ class GridSheets(Sheets):
         return torch.take(self.grid, slot.long())
 
 
-def in_discs(segmentation: Segmentation, x: Tensor, y: Tensor) -> Tensor:
-    """Whether points lie in every disc of a segmentation."""
+def in_outline(segmentation: FormulaSegmentation, x: Tensor, y: Tensor) -> Tensor:
+    """Whether points lie in every disc and in the polygon of a segmentation and in no hole."""
     keep = torch.ones_like(x, dtype=torch.bool)
     for x0, y0, radius in segmentation.discs:
         keep &= torch.hypot(x - x0, y - y0) <= radius
-    return keep
+    for x0, y0, radius in segmentation.holes:
+        keep &= torch.hypot(x - x0, y - y0) > radius
+    return keep & _in_polygon(segmentation.outline_mm, x, y) if segmentation.outline_mm else keep
 
 
-def _rows_by_sheet(sheet: Tensor | None, count: int) -> list[tuple[int, np.ndarray | slice]]:
+def _in_polygon(corners: Sequence[Point], x: Tensor, y: Tensor) -> Tensor:
+    """Whether a ray along +x from each point crosses the polygon an odd number of times."""
+    odd = torch.zeros_like(x, dtype=torch.bool)
+    for (x0, y0), (x1, y1) in zip(corners, (*corners[1:], corners[0]), strict=True):
+        if y0 != y1:
+            crossing = x0 + (y - y0) * ((x1 - x0) / (y1 - y0))
+            odd ^= ((y0 > y) != (y1 > y)) & (x < crossing)
+    return odd
+
+
+def rows_by_sheet(sheet: Tensor | None, count: int) -> list[tuple[int, np.ndarray | slice]]:
+    """The sheets of `count` items, each with the rows that it has."""
     if sheet is None:
         return [(0, slice(None))] if count else []
     numbers = sheet.cpu().numpy()

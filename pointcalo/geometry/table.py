@@ -1,7 +1,7 @@
 """Cells of any layout, given one by one: looked up by the nearest centre."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -11,12 +11,9 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from pointcalo.geometry.colouring import greedy_colours, padded_table
-from pointcalo.geometry.segmentation import Disc, Segmentation, number
-from pointcalo.geometry.sheets import Sheets
-
-# In units of the mean side (root of the area) of two cells. The centres of squares that share a
-# corner are 1.41 sides apart, of next but one hexagons 1.86.
-TOUCHING = 1.5
+from pointcalo.geometry.segmentation import Disc, Point, Segmentation, number
+from pointcalo.geometry.sheets import Sheets, rows_by_sheet
+from pointcalo.geometry.touching import TOUCHING, continued_cells, touching_pairs
 
 # A point on the border of several cells has equal distances to at most so many centres.
 MOST_EQUAL = 4
@@ -33,6 +30,7 @@ class CellTable(Segmentation):
         y_mm: [N] centres.
         area_mm2: [N]; None: the square of the distance to the nearest other centre.
         maximum_distance_mm: for all cells; None: 0.75 of the side of the cell.
+        dead: [N] bool, cells that are left out, so that their place belongs to no cell.
 
     Raises:
         ValueError: arrays of different length, values that are not finite, equal centres.
@@ -46,12 +44,19 @@ class CellTable(Segmentation):
         y_mm: np.ndarray,
         area_mm2: np.ndarray | None = None,
         maximum_distance_mm: float | None = None,
+        dead: np.ndarray | None = None,
     ) -> None:
-        self.xy = _centres(x_mm, y_mm)
+        self.all_xy = _centres(x_mm, y_mm)
         area = self._estimated_area() if area_mm2 is None else np.asarray(area_mm2)
-        self.area = np.asarray(area, dtype=np.float32)
-        if self.area.shape != (len(self.xy),) or not (self.area > 0).all():
-            raise ValueError(f"area_mm2 has not {len(self.xy)} numbers above 0, one for each cell")
+        self.all_area = np.asarray(area, dtype=np.float32)
+        if self.all_area.shape != (len(self.all_xy),) or not (self.all_area > 0).all():
+            raise ValueError(
+                f"area_mm2 has not {len(self.all_xy)} numbers above 0, one for each cell"
+            )
+        self.dead = np.zeros(len(self.all_xy), dtype=bool)
+        if dead is not None:
+            self.dead |= np.asarray(dead, dtype=bool)
+        self.xy, self.area = self.all_xy[~self.dead], self.all_area[~self.dead]
         self.maximum_distance_mm = maximum_distance_mm
         if maximum_distance_mm is not None:
             name = "maximum_distance_mm"
@@ -65,9 +70,11 @@ class CellTable(Segmentation):
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the cells and the maximum distance."""
-        content = hashlib.sha256(self.xy.tobytes() + self.area.tobytes())
+        """SHA-256 of the cells, the dead ones and the maximum distance."""
+        content = hashlib.sha256(self.all_xy.tobytes() + self.all_area.tobytes())
         content.update(repr(self.maximum_distance_mm).encode())
+        if self.dead.any():
+            content.update(self.dead.tobytes())
         return content.hexdigest()
 
     @property
@@ -84,14 +91,28 @@ class CellTable(Segmentation):
     def within(self, disc: Disc) -> "CellTable":
         """The cells whose centre lies in a disc."""
         x, y, radius = disc
-        keep = np.hypot(self.xy[:, 0] - x, self.xy[:, 1] - y) <= radius
-        xy, area = self.xy[keep], self.area[keep]
-        return CellTable(xy[:, 0], xy[:, 1], area, self.maximum_distance_mm)
+        keep = np.hypot(self.all_xy[:, 0] - x, self.all_xy[:, 1] - y) <= radius
+        return self._replaced(self.all_xy[keep], self.all_area[keep], self.dead[keep])
+
+    def without(self, points: Iterable[Point]) -> "CellTable":
+        """The same cells but those under some points."""
+        sheets, dead = TableSheets([self]), self.dead.copy()
+        under = sheets.cell_at(None, torch.tensor(list(points), dtype=torch.float32).reshape(-1, 2))
+        dead[np.flatnonzero(~self.dead)[under[under >= 0].numpy()]] = True
+        return self._replaced(self.all_xy, self.all_area, dead)
+
+    def continued(self, margin_mm: float) -> "CellTable":
+        """The same cells, the dead ones again, and around them cells like those at the edge."""
+        xy, area = continued_cells(self.all_xy, self.all_area, margin_mm)
+        return self._replaced(xy, area, np.zeros(len(xy), dtype=bool))
+
+    def _replaced(self, xy: np.ndarray, area: np.ndarray, dead: np.ndarray) -> "CellTable":
+        return CellTable(xy[:, 0], xy[:, 1], area, self.maximum_distance_mm, dead)
 
     def _estimated_area(self) -> np.ndarray:
-        if len(self.xy) < 2:
+        if len(self.all_xy) < 2:
             raise ValueError("a single cell without area_mm2; expected the area")
-        return cKDTree(self.xy).query(self.xy, k=[2])[0][:, 0] ** 2
+        return cKDTree(self.all_xy).query(self.all_xy, k=[2])[0][:, 0] ** 2
 
 
 class TableSheets(Sheets):
@@ -131,6 +152,7 @@ class TableSheets(Sheets):
         some = nearest[:, 0] >= 0
         cell = torch.where(some, cell, 0)
         found = some & (square[:, 0] <= self._reach[self._cell(sheet, cell)] ** 2)
+        found &= square[:, 0] <= self._squares_to_dead(sheet, xy)
         return torch.where(found, cell, -1)
 
     def neighbours(self, sheet: Tensor | None, local: Tensor) -> Tensor:
@@ -140,6 +162,16 @@ class TableSheets(Sheets):
     def colour(self, sheet: Tensor | None, local: Tensor) -> Tensor:
         """Colours [N] of a greedy colouring."""
         return self._colours[self._cell(sheet, local)]
+
+    def _squares_to_dead(self, sheet: Tensor | None, xy: Tensor) -> Tensor:
+        """Squared distance [P] to the nearest dead cell in mm2: what is under it has no cell."""
+        square = np.full(len(xy), np.inf, dtype=np.float32)
+        points = np.nan_to_num(xy.detach().cpu().double().numpy())
+        for index, rows in rows_by_sheet(sheet, len(xy)):
+            table = self.segmentations[index]
+            if table.dead.any():
+                square[rows] = cKDTree(table.all_xy[table.dead]).query(points[rows])[0] ** 2
+        return torch.from_numpy(square).to(xy.device)
 
     def _cell(self, sheet: Tensor | None, local: Tensor) -> Tensor:
         return local + self.of_sheet(self.cell_start, sheet)
@@ -151,7 +183,7 @@ class TableSheets(Sheets):
 
     @cached_property
     def _neighbour_table(self) -> Tensor:
-        tables = [padded_table(touching_pairs(s), len(s.xy)) for s in self.segmentations]
+        tables = [padded_table(touching_pairs(s.xy, s.area), len(s.xy)) for s in self.segmentations]
         width = max(table.shape[1] for table in tables)
         table = torch.full((sum(self.num_cells), width), -1, dtype=torch.int32)
         for start, part in zip(self.cell_start.tolist(), tables, strict=True):
@@ -166,29 +198,6 @@ class TableSheets(Sheets):
         table = self._neighbour_table.cpu().long()
         table = torch.where(table < 0, -1, table + start[:, None])
         return greedy_colours(table).to(self.device)
-
-
-def touching_pairs(table: CellTable) -> np.ndarray:
-    """Pairs [2, E] of touching cells, both ways.
-
-    Cells are taken by octaves of their side, so that a few large ones do not make the search wide
-    for all.
-    """
-    side = np.sqrt(table.area.astype(np.float64))
-    if len(side) == 0:
-        return np.zeros((2, 0), dtype=np.int64)
-    tree, octave = cKDTree(table.xy), np.floor(np.log2(side))
-    found = []
-    for level in np.unique(octave):
-        large = np.flatnonzero(octave == level)
-        reach = TOUCHING * side[large].max()
-        near = cKDTree(table.xy[large]).sparse_distance_matrix(tree, reach, output_type="ndarray")
-        one, other = large[near["i"]], near["j"]
-        close = near["v"] <= 0.5 * TOUCHING * (side[one] + side[other])
-        keep = close & (one != other) & (side[one] >= side[other])
-        found.append(np.stack((one[keep], other[keep])))
-    pairs = np.concatenate(found, axis=1)
-    return np.unique(np.concatenate((pairs, pairs[::-1]), axis=1), axis=1)
 
 
 def _centres(x_mm: np.ndarray, y_mm: np.ndarray) -> np.ndarray:

@@ -1,0 +1,132 @@
+"""Cells beyond the edges of a detector, where a shower would go on if there were any."""
+
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from pointcalo.geometry.composite import Composite, parts_of
+from pointcalo.geometry.geometry import Geometry, Region
+from pointcalo.geometry.parts import build_parts
+from pointcalo.geometry.segmentation import Point, Segmentation
+from pointcalo.geometry.touching import TOUCHING
+
+# Cells of the geometry and of its extension have the same centre, but for rounding, in mm.
+SAME = 1e-3
+
+
+def extended(geometry: Geometry, margin_mm: float) -> Region:
+    """The geometry whose cells go on beyond every edge, into holes and over dead cells.
+
+    Lattices and rows go on as they are, tables by cells opposite to those at their edge; between
+    parts of a layer nothing is added. The added cells are at least as deep as the margin and one
+    cell; there may be more of them.
+
+    Args:
+        geometry: the detector.
+        margin_mm: how far its cells go on.
+
+    Returns:
+        The extension, with -1 as the parent of each cell that was added.
+    """
+    wider: dict[Segmentation, Segmentation] = {}
+    for layer in geometry.layers:
+        if layer.segmentation not in wider:
+            wider[layer.segmentation] = _continued(layer.segmentation, margin_mm)
+    layers = [replace(layer, segmentation=wider[layer.segmentation]) for layer in geometry.layers]
+    piece = Geometry(geometry.name, layers, geometry.summary).to(geometry.device)
+    cell = torch.arange(piece.num_cells, device=geometry.device)
+    layer, xy = piece.layer_of(cell), piece.position(cell)[:, :2]
+    parent = geometry.cell_at(layer, xy)
+    away = (geometry.position(parent.clamp_min(0))[:, :2] - xy).abs().amax(dim=1)
+    parent = torch.where(away < SAME, parent, -1)
+    return Region(piece, parent, torch.arange(geometry.num_layers, device=geometry.device))
+
+
+class Edges:
+    """Where the cells of a geometry end, as the places beside them that have no cell.
+
+    Args:
+        geometry: the detector.
+    """
+
+    def __init__(self, geometry: Geometry) -> None:
+        self.geometry = geometry
+        wider = extended(geometry, 0.0)
+        added = (wider.parent_cell < 0).nonzero()[:, 0]
+        layer = wider.geometry.layer_of(added).cpu().numpy()
+        xy = wider.geometry.position(added)[:, :2].cpu().numpy()
+        half = 0.5 * wider.geometry.area(added).sqrt().cpu().numpy()
+        self._of_layer = []
+        for number in range(geometry.num_layers):
+            rows = slice(*np.searchsorted(layer, (number, number + 1)))
+            self._of_layer.append((cKDTree(xy[rows]), half[rows]))
+
+    def distance(self, layer: Tensor, xy: Tensor) -> Tensor:
+        """Distances [P] in mm; see `Geometry.edge_distance`."""
+        points = xy.detach().cpu().double().numpy()
+        numbers = layer.cpu().numpy()
+        distance = np.full(len(points), np.inf)
+        for number in np.unique(numbers):
+            tree, half = self._of_layer[number]
+            rows = np.flatnonzero(numbers == number)
+            if tree.n:
+                away, nearest = tree.query(points[rows])
+                distance[rows] = (away - half[nearest]).clip(min=0.0)
+        distance = torch.from_numpy(distance).float().to(xy.device)
+        return distance.masked_fill(self.geometry.cell_at(layer, xy) < 0, 0.0)
+
+
+def _continued(segmentation: Segmentation, margin_mm: float) -> Segmentation:
+    """One layer's cells with those that continue them."""
+    parts = [part for part in parts_of(segmentation) if build_parts([[part]]).num_cells]
+    real = [_Cells(part) for part in parts]
+    wide = [
+        part.continued(margin_mm + TOUCHING * float(cells.side.max()))
+        for part, cells in zip(parts, real, strict=True)
+    ]
+    if len(parts) < 2:
+        return wide[0] if wide else segmentation
+    return Composite(
+        parts=tuple(part.without(_in_the_way(part, n, real)) for n, part in enumerate(wide))
+    )
+
+
+class _Cells:
+    """Centres [N, 2] and sides (roots of the areas) [N] of all cells of a segmentation, in mm."""
+
+    def __init__(self, segmentation: Segmentation) -> None:
+        self.parts = build_parts([[segmentation]])
+        cell = torch.arange(self.parts.num_cells)
+        self.xy = self.parts.position(cell).float()
+        self.side = self.parts.area(cell).sqrt().numpy()
+
+    @cached_property
+    def tree(self) -> cKDTree:
+        return cKDTree(self.xy.numpy())
+
+    def nearest(self, xy: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Distance to the nearest cell and its side, each [P]."""
+        distance, nearest = self.tree.query(xy.numpy())
+        return distance, self.side[nearest]
+
+    def hold(self, xy: Tensor) -> Tensor:
+        """Whether points [P, 2] lie in a cell."""
+        return self.parts.cell_at(torch.zeros(len(xy), dtype=torch.int64), xy) >= 0
+
+
+def _in_the_way(wide: Segmentation, number: int, real: list[_Cells]) -> list[Point]:
+    """Centres of the cells added to a part that lie over another part or rather belong to it."""
+    cells = _Cells(wide)
+    added = ~real[number].hold(cells.xy)
+    xy, side = cells.xy[added], cells.side[added.numpy()]
+    distance, own_side = real[number].nearest(xy)
+    wrong = np.zeros(len(xy), dtype=bool)
+    for part in real[:number] + real[number + 1 :]:
+        other, other_side = part.nearest(xy)
+        wrong |= (other < 0.5 * (side + other_side)) | part.hold(xy).numpy()
+        wrong |= other * own_side < distance * other_side
+    return [(x, y) for x, y in xy[torch.from_numpy(wrong)].tolist()]
