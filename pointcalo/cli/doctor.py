@@ -77,6 +77,19 @@ def _scatter() -> str:
     return importlib.metadata.version("torch-scatter")
 
 
+def _geant4() -> str:
+    if importlib.util.find_spec("geant4_pybind") is None:
+        return "not installed: pip install 'pointcalo[geant4]', for simulation=geant4 only"
+    from pointcalo.simulation.geant4 import find_tables
+
+    version = importlib.metadata.version("geant4-pybind")
+    tables = find_tables()
+    if tables is None:
+        return f"geant4-pybind {version}, no tables: set GEANT4_DATA_DIR, or let it download them"
+    physics = "with hadrons" if tables.hadronic else "electromagnetic only"
+    return f"geant4-pybind {version}, tables: {tables.version}, {physics}"
+
+
 def _geometries() -> str:
     from pointcalo.geometry import geometry_names
 
@@ -116,6 +129,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "packages": _packages,
     "devices": _devices,
     "torch-scatter": _scatter,
+    "geant4": _geant4,
     "geometries": _geometries,
     "runs folder": _runs,
     "simulation": _speed,

@@ -14,6 +14,7 @@ AT_LEAST = {
     **dict.fromkeys(("showers", "batch", "threads", "max_points", "max_showers", "repeats"), 1),
     "seed": 0,
     "simulation.showers": 1,
+    "geant4.processes": 1,
     "trainer.steps": 1,
     "trainer.validate_every": 1,
     "trainer.validation_batches": 1,
@@ -34,7 +35,7 @@ RANGES = {
 
 NAMES = (
     *("geometry", "output", "like", "run", "resume", "data", "input"),
-    *("reference", "generated", "device"),
+    *("reference", "generated", "device", "geant4.physics"),
 )
 """Texts: names and paths."""
 

@@ -1,54 +1,163 @@
-"""The command `pointcalo simulate`: showers from the parametric simulation."""
+"""The command `pointcalo simulate`: showers from the parametric simulation or from Geant4."""
 
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-import pointcalo
+from pointcalo.cli.errors import DONE, INTERRUPTED
 from pointcalo.cli.reading import conventions
 from pointcalo.formats import open_files, split_numbers, write
 from pointcalo.geometry import Geometry
+from pointcalo.interruption import Interruption
+from pointcalo.projection import Projector
 from pointcalo.showers import Incident, Showers
-from pointcalo.simulation import ParametricSimulation, ParticleGun
+from pointcalo.simulation import Geant4Simulation, ParametricSimulation, ParticleGun
 
 GUN = ("particle", "energy_GeV", "direction", "eta", "theta_deg", "phi_deg", "position")
 POINTS = ("cells", "deposits")
+SIMULATIONS = {"parametric": "parametric", "geant4": "Geant4"}
+"""Simulations by the value of their key, and what to call their showers."""
+
+Simulation = ParametricSimulation | Geant4Simulation
 
 
-def run(config: DictConfig) -> None:
+def run(config: DictConfig) -> int:
     """Simulate showers and write them to a file of the native layout.
+
+    A Ctrl-C, or a Geant4 that stops, leaves a file with the showers that were finished before.
 
     Args:
         config: keys of `configs/simulate.yaml`.
 
+    Returns:
+        0, or 130 after a Ctrl-C.
+
     Raises:
-        ValueError, OSError: a setting that cannot be used, or a file that cannot be written; one
-            line.
+        ValueError, OSError: a setting that cannot be used, a file that cannot be written, or
+            Geant4 stopped; one line.
     """
     _check(config)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     geometry = Geometry.load(config.geometry)
     incident = _incident(config, geometry)
-    number = write(
-        config.output,
-        _batches(config, ParametricSimulation(geometry), incident),
-        geometry_name=geometry.name,
-        geometry_hash=geometry.hash,
-        source=f"pointcalo {pointcalo.__version__}, parametric simulation",
-        points=config.points,
-        attributes={"seed": config.seed},
-    )
-    print(f"{config.output}: {number} parametric showers in {geometry.name}")
+    with Interruption() as interruption, _simulation(config, geometry) as simulation:
+        if isinstance(simulation, Geant4Simulation) and (remark := simulation.remark(incident)):
+            print(f"pointcalo simulate: {remark}", file=sys.stderr)
+        production = Production(config, simulation, interruption)
+        number = write(
+            config.output,
+            production.batches(incident),
+            geometry_name=geometry.name,
+            geometry_hash=geometry.hash,
+            points=config.points,
+            **_attributes(simulation, config.seed),
+        )
+    kind = SIMULATIONS[config.simulation]
+    what = f"{config.output}: {number} {kind} showers in {geometry.name}{production.report}"
+    if production.failure is not None:
+        raise ChildProcessError(
+            f"{production.failure}; kept {number} of {len(incident)} showers in {config.output}"
+        )
+    if number < len(incident):
+        print(f"{what}; interrupted: {len(incident) - number} more were asked for")
+        return INTERRUPTED
+    print(what)
+    return DONE
+
+
+class Production:
+    """Showers of one run of the command, with what is to be said of them at its end.
+
+    Args:
+        config: of the command.
+        simulation: that makes the showers.
+        interruption: tells when to stop.
+
+    Attributes:
+        failure: why the simulation stopped after it had made some showers, or None.
+    """
+
+    def __init__(
+        self, config: DictConfig, simulation: Simulation, interruption: Interruption
+    ) -> None:
+        self.config = config
+        self.simulation = simulation
+        self.interruption = interruption
+        self.project = Projector(simulation.geometry) if config.points == "cells" else None
+        self.failure: ChildProcessError | None = None
+        self._energy = self._outside = 0.0
+
+    @property
+    def report(self) -> str:
+        """What share of the energy is outside every cell; empty for deposits."""
+        if self.project is None:
+            return ""
+        share = self._outside / self._energy if self._energy > 0 else 0.0
+        return f", {100 * share:.2g} % of the energy outside every cell"
+
+    def batches(self, incident: Incident) -> Iterator[Showers]:
+        """Finished showers in their order, until all are made or the user stops it.
+
+        Raises:
+            KeyboardInterrupt, ChildProcessError: before any shower was finished.
+        """
+        finished = 0
+        with tqdm(total=len(incident), unit="shower", desc="simulate", disable=None) as bar:
+            try:
+                for showers in self._deposits(incident):
+                    yield self._rows(showers)
+                    bar.update(len(showers))
+                    finished += len(showers)
+                    if self.interruption.requested:
+                        return
+            except (KeyboardInterrupt, ChildProcessError) as error:
+                if not finished:
+                    raise
+                self.failure = error if isinstance(error, ChildProcessError) else None
+
+    def _deposits(self, incident: Incident) -> Iterator[Showers]:
+        for first in range(0, len(incident), self.config.batch):
+            part = incident[first : first + self.config.batch]
+            yield from self.simulation.stream(part, self.config.seed, first)
+
+    def _rows(self, deposits: Showers) -> Showers:
+        if self.project is None:
+            return deposits
+        cells, outside = self.project(deposits)
+        energy = deposits.layer_sums(self.project.geometry.num_layers)[1].sum(1).double()
+        self._energy += float(energy.sum())
+        self._outside += float(energy @ outside.double())
+        return cells
 
 
 def _check(config: DictConfig) -> None:
-    if config.simulation != "parametric":
-        raise ValueError(f"simulation: got {config.simulation!r}; expected parametric")
+    if config.simulation not in SIMULATIONS:
+        raise ValueError(
+            f"simulation: got {config.simulation!r}; expected {' or '.join(SIMULATIONS)}"
+        )
     if config.points not in POINTS:
         raise ValueError(f"points: got {config.points!r}; expected {' or '.join(POINTS)}")
+
+
+@contextmanager
+def _simulation(config: DictConfig, geometry: Geometry) -> Iterator[Simulation]:
+    if config.simulation == "parametric":
+        yield ParametricSimulation(geometry)
+        return
+    options = OmegaConf.to_container(config.geant4)
+    with Geant4Simulation(geometry, **options) as simulation:
+        yield simulation
+
+
+def _attributes(simulation: Simulation, seed: int) -> dict[str, object]:
+    """Source and further attributes of the file."""
+    attributes = dict(simulation.attributes)
+    return {"source": attributes.pop("source"), "attributes": {**attributes, "seed": seed}}
 
 
 def incident_like(config: DictConfig, geometry: Geometry) -> Incident:
@@ -62,18 +171,7 @@ def incident_like(config: DictConfig, geometry: Geometry) -> Incident:
 
 def _incident(config: DictConfig, geometry: Geometry) -> Incident:
     if config.like is not None:
-        return incident_like(config, geometry)
+        return incident_like(config, geometry)[: config.max_showers]
     return ParticleGun.at(geometry, **{key: config[key] for key in GUN}).draw(
         config.showers, config.seed
     )
-
-
-def _batches(
-    config: DictConfig, simulation: ParametricSimulation, incident: Incident
-) -> Iterator[Showers]:
-    make = simulation.simulate if config.points == "cells" else simulation.deposits
-    with tqdm(total=len(incident), unit="shower", desc="simulate", disable=None) as bar:
-        for first in range(0, len(incident), config.batch):
-            part = incident[first : first + config.batch]
-            yield make(part, config.seed, first)
-            bar.update(len(part))

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 STREAMS = 64  # independent numbers per counter
-GENERATION, SIMULATION, GUN = range(3)  # purposes
+GENERATION, SIMULATION, GUN, GEANT4 = range(4)  # purposes
 
 # 64-bit constants, written as the signed integers that torch holds
 _GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)

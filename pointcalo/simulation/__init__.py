@@ -1,5 +1,6 @@
-"""Simulation of showers: incident particles and the parametric simulation."""
+"""Simulation of showers: incident particles, the parametric simulation, and Geant4."""
 
+from pointcalo.simulation.geant4 import Geant4Simulation
 from pointcalo.simulation.parametric import ParametricSimulation
 from pointcalo.simulation.particles import (
     ParticleGun,
@@ -7,6 +8,7 @@ from pointcalo.simulation.particles import (
 )
 
 __all__ = [
+    "Geant4Simulation",
     "ParametricSimulation",
     "ParticleGun",
     "central_half_width",

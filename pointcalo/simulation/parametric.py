@@ -5,26 +5,29 @@ the formulas, their sources and how far the showers are from Geant4's. Shower n 
 same whatever batch it is simulated in.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 import torch
 from torch import Tensor
 
+import pointcalo
 from pointcalo.geometry import Geometry
 from pointcalo.projection import Projector
 from pointcalo.showers import Incident, Showers
 from pointcalo.showers.noise import SIMULATION, Noise
 from pointcalo.simulation import streams
+from pointcalo.simulation.checks import check_incident, check_materials
 from pointcalo.simulation.deposits import DepositEnergy
 from pointcalo.simulation.electromagnetic import conversion_depth, pair_share
 from pointcalo.simulation.hadronic import pion_sources
 from pointcalo.simulation.placement import place_deposits
 from pointcalo.simulation.sources import Sources, SubShowers, electromagnetic_sources
 from pointcalo.simulation.stack import Stack
-from pointcalo.units import GeV
 
 PHOTON = 22
 LIGHT = (PHOTON, 11, -11)
 PIONS = (211, -211)
-HIGHEST_ENERGY = 100_000 * GeV  # each MeV leaves deposits that are held in memory
 
 
 class ParametricSimulation:
@@ -34,6 +37,9 @@ class ParametricSimulation:
         geometry: the detector.
         batch_deposits: showers are computed together up to about so many deposits (memory).
 
+    Attributes:
+        attributes: what a file of these showers says of them.
+
     >>> from pointcalo.simulation import ParticleGun
     >>> simulation = ParametricSimulation(Geometry.load("toy"))
     >>> showers = simulation.simulate(ParticleGun(energy_GeV=10.0).draw(3, seed=1), seed=1)
@@ -42,17 +48,15 @@ class ParametricSimulation:
     """
 
     def __init__(self, geometry: Geometry, batch_deposits: int = 500_000) -> None:
-        unknown = [n for n, layer in enumerate(geometry.layers) if layer.active is None]
-        if unknown:
-            raise ValueError(
-                f"geometry {geometry.name}: layers {unknown[0]} to {unknown[-1]} have no materials"
-                ", so nothing can be simulated; train with data=FILE, or give absorber and active"
-            )
+        check_materials(geometry)
         self.geometry = geometry
         self.batch_deposits = batch_deposits
         self.projector = Projector(geometry)
         self.stacks = {side: Stack.of(geometry, side) for side in (1, -1)}
         self.energies = {s: DepositEnergy(k) for s, k in self.stacks.items() if k is not None}
+        self.attributes: dict[str, Any] = {
+            "source": f"pointcalo {pointcalo.__version__}, parametric simulation"
+        }
 
     def simulate(self, incident: Incident, seed: int, first: int = 0) -> Showers:
         """Showers on cells: a row for each cell with energy, no threshold applied.
@@ -69,12 +73,14 @@ class ParametricSimulation:
             ValueError: a particle that is not simulated, flies away from the layers or has more
                 than 100 TeV.
         """
-        self._check(incident)
-        batches = [
-            self.projector(self.deposits(incident[part], seed, first + part.start))[0]
-            for part in self._parts(incident)
-        ]
+        batches = [self.projector(part)[0] for part in self.stream(incident, seed, first)]
         return batches[0] if len(batches) == 1 else Showers.cat(batches)
+
+    def stream(self, incident: Incident, seed: int, first: int = 0) -> Iterator[Showers]:
+        """Deposits, as many showers at once as memory allows; as `deposits` otherwise."""
+        self._check(incident)
+        for part in self._parts(incident):
+            yield self.deposits(incident[part], seed, first + part.start)
 
     def deposits(self, incident: Incident, seed: int, first: int = 0) -> Showers:
         """Single deposits anywhere in the active layers; arguments and errors as `simulate`."""
@@ -101,19 +107,7 @@ class ParametricSimulation:
                 f"the parametric simulation has no particle with PDG number "
                 f"{int(incident.pdg[~known][0])}; expected one of {LIGHT + PIONS}"
             )
-        highest = float(incident.energy.max())
-        if highest > HIGHEST_ENERGY:
-            raise ValueError(
-                f"the parametric simulation got an incident energy of {highest / GeV:g} GeV; "
-                f"expected at most {HIGHEST_ENERGY / GeV:g} GeV"
-            )
-        for side, stack in self.stacks.items():
-            away = incident.direction[:, 2] * side > 0
-            if stack is None and bool(away.any()):
-                raise ValueError(
-                    f"incident particle {int(away.nonzero()[0])} flies away from the layers of "
-                    f"{self.geometry.name}; expected direction z {'<' if side > 0 else '>'} 0"
-                )
+        check_incident(incident, self.geometry, "parametric")
 
     def _one_side(self, incident: Incident, noise: Noise, side: int) -> Showers:
         stack, deposit = self.stacks[side], self.energies[side]

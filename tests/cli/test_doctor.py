@@ -39,4 +39,4 @@ def test_arguments_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_help_names_the_items(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--help"]) == 0
-    assert "torch-scatter, geometries" in capsys.readouterr().out
+    assert "torch-scatter, geant4, geometries" in capsys.readouterr().out

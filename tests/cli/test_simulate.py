@@ -61,7 +61,6 @@ def test_the_particles_of_another_file(tmp_path: Path) -> None:
         ("particle=kaon", "unknown particle 'kaon'"),
         ("energy_GeV=-1", "energy_GeV: got -1; expected numbers above 0"),
         ("direction=[0,0,-1]", "flies away from the layers of toy"),
-        ("simulation=geant4", "simulation: got 'geant4'; expected parametric"),
         ("points=hits", "points: got 'hits'; expected cells or deposits"),
         ("geometry=nowhere", "nowhere"),
         ("showers=abc", "showers: got 'abc'; expected a whole number from 1 on"),
