@@ -72,6 +72,7 @@ class Layout(ABC):
 CLASSES = {
     "pointcalo": "native.Native",
     "showerdata": "showerdata.ShowerData",
+    "calochallenge": "calochallenge.CaloChallenge",
 }
 """Module and class of each layout; a file is offered to them in this order."""
 
