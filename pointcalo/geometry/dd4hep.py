@@ -63,7 +63,7 @@ def _chosen(compact: Compact, path: Path, name: str | None) -> Element:
     if len(calorimeters) > 1:
         raise ValueError(
             f"has {len(calorimeters)} calorimeters: {listed}; "
-            f"choose one as in geometry={path.name}#{calorimeters[0]}"
+            f"choose one as in geometry={path}#{calorimeters[0]}"
         )
     return compact.detectors[calorimeters[0]]
 
@@ -93,7 +93,9 @@ def _geometry(compact: Compact, entry: Element, path: Path) -> Geometry:
         stack.add(_block(block, constants, material_namer(compact)))
     if not stack.layers:
         raise ValueError(f"detector {name!r} has no slice with sensitive='yes'")
-    summary = f"{name} of {path.name}: {len(stack.layers)} layers, {extent}, no thresholds"
+    summary = (
+        f"{name} of {path.name}: {len(stack.layers)} layers, {extent}, thresholds not in the file"
+    )
     behind = sum(thickness for _, thickness in stack.absorber)
     if behind > 0.0:
         summary += f", {behind:g} mm behind the last layer left out"
