@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 from tqdm import tqdm
 
 from pointcalo.cli.reading import conventions
-from pointcalo.formats import NativeFile, open_showers
+from pointcalo.formats import open_showers
 from pointcalo.formats.layouts import CLASSES, Outgoing, layout_named
 from pointcalo.formats.shower_file import ShowerFile
 from pointcalo.geometry import Geometry, geometry_names
@@ -40,6 +40,8 @@ def run(config: DictConfig) -> None:
         conventions(config, geometry or _named(source)),
     )
     print(f"{config.output}: {len(source)} showers, layout {config.format}{batches.report()}")
+    if source.assumed:
+        print(f"taken for granted: {'; '.join(source.assumed)}")
     lost = [*source.left_out, *lost]
     if lost:
         print(f"dropped: {'; '.join(lost)}")
@@ -96,6 +98,6 @@ def _outgoing(config: DictConfig, source: ShowerFile) -> Outgoing:
         source=config.source or source.source,
         geometry_name=source.geometry_name,
         geometry_hash=source.geometry_hash,
-        attributes=source.attributes if isinstance(source, NativeFile) else {},
+        attributes=source.attributes,
         compression=config.compression,
     )

@@ -37,6 +37,13 @@ class Outgoing:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     compression: str = "gzip"
 
+    def check_number(self, written: int, path: Path) -> None:
+        """Raise ValueError where other than the announced number of showers, or none, came."""
+        if written != self.num_showers or written == 0:
+            raise ValueError(
+                f"{path}: {written} showers came, expected {self.num_showers}, at least 1"
+            )
+
 
 class Layout(ABC):
     """A layout of files of showers."""
@@ -73,6 +80,8 @@ CLASSES = {
     "pointcalo": "native.Native",
     "showerdata": "showerdata.ShowerData",
     "calochallenge": "calochallenge.CaloChallenge",
+    "root": "root.Root",
+    "parquet": "parquet.Parquet",
 }
 """Module and class of each layout; a file is offered to them in this order."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import h5py
 import numpy as np
@@ -40,7 +40,7 @@ class NativeFile(ShowerFile):
     def __init__(self, path: str | Path) -> None:
         super().__init__(Path(path))
         with open_hdf5(self.path) as file, damage_named(self.path):
-            self.attributes: dict[str, Any] = read_attributes(file, self.path)
+            self.attributes = read_attributes(file, self.path)
             check_columns(file, self.path)
             self.offset = torch.from_numpy(file[OFFSET][:].astype(np.int64))
         if len(self.offset) < 2:

@@ -1,10 +1,11 @@
 """What every file of showers offers to read, whatever its layout."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -35,7 +36,9 @@ class ShowerFile(ABC):
         geometry_name: geometry that the showers were made in; empty where it is not known.
         geometry_hash: its hash; empty where it is not known.
         together: showers that are stored in one piece, so that one costs as much as all of them.
+        attributes: more of what the file says of itself, by name.
         left_out: what the file holds and showers have no place for, one phrase each.
+        assumed: what the file lacks and is taken for granted, one phrase each.
     """
 
     layout: ClassVar[str]
@@ -44,7 +47,9 @@ class ShowerFile(ABC):
     geometry_name: str = ""
     geometry_hash: str = ""
     together: int = 1
+    attributes: Mapping[str, Any] = MappingProxyType({})
     left_out: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
 
     def __init__(self, path: Path, geometry: Geometry | None = None) -> None:
         self.path = path
