@@ -80,6 +80,7 @@ CLASSES = {
     "pointcalo": "native.Native",
     "showerdata": "showerdata.ShowerData",
     "calochallenge": "calochallenge.CaloChallenge",
+    "par04": "par04.Par04",
     "root": "root.Root",
     "parquet": "parquet.Parquet",
 }
