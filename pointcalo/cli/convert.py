@@ -6,6 +6,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 from tqdm import tqdm
 
+from pointcalo.cli.detector import load_geometry
 from pointcalo.cli.reading import conventions
 from pointcalo.formats import open_showers
 from pointcalo.formats.layouts import CLASSES, Outgoing, layout_named
@@ -26,7 +27,7 @@ def run(config: DictConfig) -> None:
     """
     if config.format not in CLASSES:
         raise ValueError(f"format: got {config.format!r}, expected one of {', '.join(CLASSES)}")
-    geometry = None if config.geometry is None else Geometry.load(config.geometry)
+    geometry = None if config.geometry is None else load_geometry(config)
     if config.project and geometry is None:
         raise ValueError("project=true needs the cells: pass geometry=NAME")
     source = open_showers(config.input, conventions(config, geometry))

@@ -1,9 +1,11 @@
-"""`pointcalo geometry`: list, show, check and plot detectors."""
+"""`pointcalo geometry`: list, show, check, plot and import detectors."""
 
 from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from pointcalo.cli.errors import DONE
 
@@ -15,9 +17,17 @@ usage: pointcalo geometry list
        pointcalo geometry show NAME|FILE
        pointcalo geometry check NAME|FILE
        pointcalo geometry plot NAME|FILE [output=FILE.png|.pdf|.svg] [layer=NUMBER]
+       pointcalo geometry import FILE OUT.yaml
 
-NAME is a file of that path, or looked for in the folders of $POINTCALO_GEOMETRIES, in ./geometries,
-among the entry points pointcalo.geometries and among the built-in geometries."""
+NAME is looked for in the folders of $POINTCALO_GEOMETRIES, in ./geometries, among the entry points
+pointcalo.geometries and among the built-in geometries. FILE is a YAML, a binning XML of the
+CaloChallenge, a DD4hep compact XML, a module map of the HGCal, a ShowerData detector (JSON) or a
+table of cells (CSV, NPZ, HDF5). What it does not hold, options of all but list supply:
+
+  layer_z_mm=[Z,Z,...]|DISTANCE  middle of each layer's active material
+  stack=NAME|[[W,2.1],[Si,0.5]]  materials of a geometry, or slabs of every layer, the last active
+  threshold_MeV=NUMBER|[...]     smallest energy of a hit
+  geometry_unit=mm|cm|m          of a table of cells that does not record it"""
 
 # Cells that `check` looks up at most.
 MOST_CHECKED = 1_000_000
@@ -43,20 +53,11 @@ def run(arguments: list[str]) -> int:
         _expect(rest, 0, action)
         list_geometries()
         return DONE
-    actions: dict[str, Callable[[str, dict[str, str]], None]] = {
-        "show": show,
-        "check": check,
-        "plot": plot,
-    }
-    if action not in actions:
-        raise ValueError(f"unknown sub-command {action!r}; expected list, show, check or plot")
+    if action not in ACTIONS:
+        raise ValueError(f"unknown sub-command {action!r}; expected list, {', '.join(ACTIONS)}")
     names = [argument for argument in rest if "=" not in argument]
-    _expect(names, 1, action)
-    options = dict(argument.split("=", 1) for argument in rest if "=" in argument)
-    unknown = set(options) - ({"output", "layer"} if action == "plot" else set())
-    if unknown:
-        raise ValueError(f"geometry {action} has no option {', '.join(sorted(unknown))}")
-    actions[action](names[0], options)
+    _expect(names, 2 if action == "import" else 1, action)
+    ACTIONS[action](*names, _options(action, [a for a in rest if "=" in a]))
     return DONE
 
 
@@ -68,12 +69,12 @@ def list_geometries() -> None:
     for name in sorted(set(files) | set(geometry_entry_points())):
         path = files.get(name)
         place = "" if path is not None and is_built_in(path) else f"  [{path or 'entry point'}]"
-        print(f"{name:<12}{_summary(path)}{place}")
+        print(f"{name:<24}{_summary(path)}{place}")
 
 
-def show(name: str, options: dict[str, str]) -> None:
+def show(name: str, options: dict[str, Any]) -> None:
     """Print the layers of a geometry, equal neighbours in one line."""
-    geometry = _load(name)
+    geometry = _load(name, options)
     print(f"{geometry.name}: {geometry.summary}")
     print(f"{geometry.num_layers} layers, {geometry.num_cells} cells, hash {geometry.hash}\n")
     start = geometry.layer_start.tolist()
@@ -93,7 +94,7 @@ def show(name: str, options: dict[str, str]) -> None:
     print(f"\ntogether {depth:.1f} radiation lengths, {nuclear:.2f} nuclear interaction lengths")
 
 
-def check(name: str, options: dict[str, str]) -> None:
+def check(name: str, options: dict[str, Any]) -> None:
     """Say that a geometry is right, or what is wrong in one line.
 
     Raises:
@@ -101,7 +102,7 @@ def check(name: str, options: dict[str, str]) -> None:
     """
     import torch
 
-    geometry = _load(name)
+    geometry = _load(name, options)
     counts = geometry.layer_start.diff()
     if int(counts.min()) == 0:
         raise ValueError(f"{name}: layer {int(counts.argmin())} has no cells; look at its outline")
@@ -115,7 +116,7 @@ def check(name: str, options: dict[str, str]) -> None:
     print(f"{name}: fine, {geometry.num_layers} layers, {geometry.num_cells} cells")
 
 
-def plot(name: str, options: dict[str, str]) -> None:
+def plot(name: str, options: dict[str, Any]) -> None:
     """Draw a geometry into a file.
 
     Raises:
@@ -123,26 +124,83 @@ def plot(name: str, options: dict[str, str]) -> None:
     """
     from pointcalo.cli.geometry_plot import plot_geometry
 
-    geometry = _load(name)
-    layer = options.get("layer", str(geometry.num_layers // 2))
-    if not layer.isdigit() or int(layer) >= geometry.num_layers:
+    geometry = _load(name, options)
+    layer = options.get("layer", geometry.num_layers // 2)
+    if type(layer) is not int or not 0 <= layer < geometry.num_layers:
         raise ValueError(
             f"layer={layer}; {geometry.name} has layers 0 to {geometry.num_layers - 1}"
         )
-    output = Path(options.get("output", f"{geometry.name}.png"))
-    plot_geometry(geometry, int(layer), output)
+    output = Path(str(options.get("output", f"{geometry.name}.png")))
+    plot_geometry(geometry, layer, output)
     print(output)
 
 
-def _load(name: str) -> "Geometry":
-    from pointcalo.geometry import Geometry
+def import_geometry(source: str, output: str, options: dict[str, Any]) -> None:
+    """Write the YAML of a detector that another layout describes, and say what that lacks.
 
-    return Geometry.load(name)
+    Raises:
+        ValueError: a file that cannot be read or lacks the depth, or an output that is no YAML.
+    """
+    from pointcalo.geometry.loading import read_layout
+
+    if Path(output).suffix not in (".yaml", ".yml"):
+        raise ValueError(f"{output}: expected a file to write that ends in .yaml")
+    if not Path(source.partition("#")[0]).is_file():
+        raise ValueError(f"{source}: no such file; expected a file to read")
+    geometry = _load(source, options)
+    layout = read_layout(source, options.get("geometry_unit"))
+    geometry.save(output)
+    print(f"{source}: {layout.kind}: {geometry.summary}")
+    print(f"{output}: {geometry.name}, {geometry.num_layers} layers, {geometry.num_cells} cells")
+    if layout.missing:
+        print(f"not in the file: {', '.join(layout.missing)}")
+    if any(layer.active is None for layer in geometry.layers):
+        print("materials stay unknown: it trains with data=FILE, there is no simulation")
+    if "threshold" in layout.missing and not any(layer.threshold for layer in geometry.layers):
+        print("threshold 0 MeV: every deposit is a hit; threshold_MeV=... gives another")
+
+
+ACTIONS: dict[str, Callable[..., None]] = {
+    "show": show,
+    "check": check,
+    "plot": plot,
+    "import": import_geometry,
+}
+"""Sub-commands: functions of the names and the options."""
+
+OWN_OPTIONS = {"plot": ("output", "layer")}
+
+
+def _options(action: str, arguments: list[str]) -> dict[str, Any]:
+    """Options with their values, read as those of the other commands are."""
+    if not arguments:
+        return {}
+    from omegaconf import OmegaConf
+
+    from pointcalo.cli.detector import SAID
+
+    known = (*SAID, *OWN_OPTIONS.get(action, ()))
+    options: dict[str, Any] = {}
+    for argument in arguments:
+        name, _, value = argument.partition("=")
+        if name not in known:
+            raise ValueError(f"geometry {action} has no option {name}, only {', '.join(known)}")
+        try:
+            options[name] = OmegaConf.to_container(OmegaConf.from_dotlist([f"x={value}"]))["x"]
+        except (yaml.YAMLError, ValueError) as error:
+            raise ValueError(f"cannot read {argument}; expected a value or [a,b,...]") from error
+    return options
+
+
+def _load(name: str, options: dict[str, Any]) -> "Geometry":
+    from pointcalo.cli.detector import load_geometry
+
+    return load_geometry(options, name)
 
 
 def _expect(names: list[str], count: int, action: str) -> None:
     if len(names) != count:
-        expected = "no arguments" if count == 0 else "one name or file"
+        expected = ("no arguments", "one name or file", "a file to read and one to write")[count]
         raise ValueError(f"geometry {action} got {' '.join(names) or 'none'}; expected {expected}")
 
 

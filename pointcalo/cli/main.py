@@ -34,7 +34,7 @@ CONFIGURED = {
 """Commands with a configuration `configs/COMMAND.yaml`: what each does, and an example."""
 
 PLAIN = {
-    "geometry": ("list, show, check and plot detectors", "list"),
+    "geometry": ("list, show, check, plot and import detectors", "list"),
     "doctor": ("say what this installation can do", ""),
 }
 """Commands that read their own arguments."""

@@ -8,6 +8,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
+from pointcalo.cli.detector import load_geometry
 from pointcalo.cli.errors import DONE, INTERRUPTED
 from pointcalo.cli.reading import conventions
 from pointcalo.formats import open_files, split_numbers, write
@@ -43,7 +44,7 @@ def run(config: DictConfig) -> int:
     _check(config)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    geometry = Geometry.load(config.geometry)
+    geometry = load_geometry(config)
     incident = _incident(config, geometry)
     with Interruption() as interruption, _simulation(config, geometry) as simulation:
         if isinstance(simulation, Geant4Simulation) and (remark := simulation.remark(incident)):

@@ -11,6 +11,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from pointcalo.cli import simulate
+from pointcalo.cli.detector import load_geometry
 from pointcalo.cli.errors import INTERRUPTED, OUR_FAULT
 from pointcalo.cli.reading import conventions
 from pointcalo.cli.run_directory import (
@@ -41,7 +42,7 @@ def run(config: DictConfig) -> int:
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     trainer = Trainer(directory, seed=config.seed, **config.trainer)
-    geometry = Geometry.load(directory / GEOMETRY if resume else config.geometry)
+    geometry = Geometry.load(directory / GEOMETRY) if resume else load_geometry(config)
     with nullcontext() if resume else _taken_back(directory):
         return _train(config, directory, geometry, trainer, resume)
 

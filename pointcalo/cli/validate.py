@@ -9,6 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 import pointcalo
+from pointcalo.cli.detector import load_geometry
 from pointcalo.cli.errors import BOUND_BROKEN, DONE
 from pointcalo.cli.reading import conventions
 from pointcalo.formats import open_showers, split_numbers
@@ -74,14 +75,14 @@ def run(config: DictConfig) -> int:
 
 def _geometry(config: DictConfig) -> Geometry:
     if config.geometry is not None:
-        return Geometry.load(config.geometry)
+        return load_geometry(config)
     name = open_showers(config.reference, conventions(config)).geometry_name
     if name not in geometry_names():
         raise ValueError(
             f"{config.reference}: made in geometry {name!r}, which has no file here by that name; "
             "pass geometry=PATH of its YAML"
         )
-    return Geometry.load(name)
+    return load_geometry(config, name)
 
 
 def _samples(config: DictConfig, geometry: Geometry) -> tuple[Sample, Sample, Floor, str]:

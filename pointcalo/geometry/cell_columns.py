@@ -44,8 +44,6 @@ def read_columns(path: Path, length_unit: str | None = None) -> Columns:
         ValueError: see `read_table`.
         OSError: a file that cannot be read.
     """
-    if length_unit not in (None, *LENGTHS):
-        raise ValueError(f"geometry_unit is {length_unit!r}; expected mm, cm or m")
     raw, units = _read(path)
     columns: Columns = {}
     taken: dict[str, str] = {}

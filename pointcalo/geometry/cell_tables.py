@@ -38,7 +38,7 @@ def read_table(path: Path, length_unit: str | None = None) -> Layout:
     kind = f"table of cells ({SUFFIXES[path.suffix.lower()]})"
     return Layout(
         name=path.stem,
-        summary=f"table of cells {path.name}",
+        summary=f"cells of {path.name}",
         kind=kind,
         segmentations=tuple(_cells(columns, number, rows) for number, rows in enumerate(rows_of)),
         z_mm=_of_layers(columns, "z_mm", rows_of, SAME_DEPTH_MM),
@@ -61,7 +61,8 @@ def _cells(columns: Columns, number: int, rows: np.ndarray) -> CellTable:
     x, y = columns["x_mm"][rows], columns["y_mm"][rows]
     try:
         area = columns["area_mm2"][rows] if "area_mm2" in columns else areas_from_centres(x, y)
-        return CellTable(x, y, area)
+        dead = columns["dead"][rows] if "dead" in columns else None
+        return CellTable(x, y, area, dead=dead)
     except ValueError as error:
         raise ValueError(f"layer {number}: {error}") from error
 

@@ -100,7 +100,7 @@ class Supplement:
         z = self._depth(L) or layout.z_mm or (of_stack and [layer.z for layer in of_stack])
         if not z:
             raise ValueError(
-                f"no depth of its {L} layers is in a {layout.kind}; give layer_z_mm=[...] with "
+                f"holds no depth ({layout.kind}, {L} layers); give layer_z_mm=[...] with "
                 f"{L} numbers, layer_z_mm=PITCH, or stack=NAME of a geometry with {L} layers"
             )
         threshold = _numbers("threshold_MeV", self.threshold, L) or layout.threshold

@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from pointcalo.geometry.calochallenge import read_bins
-from pointcalo.geometry.cell_tables import SUFFIXES, read_table
+from pointcalo.geometry.cell_columns import LENGTHS, SUFFIXES
+from pointcalo.geometry.cell_tables import read_table
 from pointcalo.geometry.files import geometry_from, parse_yaml, read_yaml
 from pointcalo.geometry.geometry import Geometry
 from pointcalo.geometry.hgcal_modules import is_module_map, read_module_map
@@ -38,6 +39,8 @@ def load_geometry(
     Raises:
         ValueError: unknown name, or a mistake in the file or in what supplements it.
     """
+    if length_unit not in (None, *LENGTHS):
+        raise ValueError(f"geometry_unit is {length_unit!r}; expected mm, cm or m")
     supplement = supplement or Supplement()
     name = str(name_or_path)
     path, _ = _split_choice(name)
@@ -61,12 +64,15 @@ def read_layout(name: str | Path, length_unit: str | None = None) -> Layout:
         length_unit: mm, cm or m, of lengths of a table whose unit it does not record.
 
     Raises:
-        ValueError: it cannot be read, or anything wrong in it, in one line that names it.
+        ValueError: anything wrong in it, in one line that names it.
+        OSError: there is no such file.
     """
     path, choice = _split_choice(str(name))
     try:
         return _importer(path)(path, choice, length_unit)
     except (ValueError, OSError) as error:
+        if isinstance(error, OSError) and error.filename == str(path):
+            raise
         text = " ".join(str(error).split())
         raise ValueError(text if text.startswith(str(path)) else f"{path}: {text}") from error
     except RecursionError as error:

@@ -13,7 +13,7 @@ def check_materials(geometry: Geometry) -> None:
     if unknown:
         raise ValueError(
             f"geometry {geometry.name}: layers {unknown[0]} to {unknown[-1]} have no materials"
-            ", so nothing can be simulated; train with data=FILE, or give absorber and active"
+            ", so nothing can be simulated; train with data=FILE, or give stack=NAME or slabs"
         )
 
 

@@ -65,7 +65,7 @@ def test_without_materials_there_is_no_simulation(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"z_mm": None}, r"no depth of its 8 layers.*layer_z_mm=\[\.\.\.\] with 8 numbers"),
+        ({"z_mm": None}, r"holds no depth .*8 layers.*layer_z_mm=\[\.\.\.\] with 8 numbers"),
         (
             {"threshold_MeV": np.linspace(0.1, 0.2, 1928)},
             "layer 0 has values of threshold_MeV from 0.1",

@@ -69,7 +69,7 @@ def test_unused_layers_have_no_number(tmp_path: Path) -> None:
 def test_depth_is_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "binning.xml"
     path.write_text(SMALL)
-    with pytest.raises(ValueError, match=r"binning\.xml: no depth of its 2 layers.*layer_z_mm"):
+    with pytest.raises(ValueError, match=r"binning\.xml: holds no depth .*2 layers.*layer_z_mm"):
         Geometry.load(path)
 
 

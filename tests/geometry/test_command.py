@@ -81,3 +81,45 @@ def test_mistakes_end_with_2_and_one_line(
     assert main(["geometry", *arguments]) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
+
+
+def test_import_writes_a_yaml_and_says_what_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layers = '<Layer id="1" r_edges="0,5,10" n_bin_alpha="4"/>'
+    xml, output = tmp_path / "bins.xml", tmp_path / "out.yaml"
+    xml.write_text(f'<Bins><Bin pid="22" name="photon">{layers}</Bin></Bins>')
+    command = ["geometry", "import", str(xml), str(output)]
+    assert main(command) == 2 and not output.exists()
+    error = capsys.readouterr().err
+    assert "holds no depth (CaloChallenge binning XML, 1 layers); give layer_z_mm" in error
+    assert main([*command, "layer_z_mm=[1e1]"]) == 0
+    text = capsys.readouterr().out
+    assert "CaloChallenge binning XML: CaloChallenge photon (pid 22); layers 1\n" in text
+    assert "bins, 1 layers, 8 cells" in text
+    assert "not in the file: depth, materials, threshold" in text
+    assert "trains with data=FILE" in text and "threshold 0 MeV" in text
+    assert main(["geometry", "check", str(output)]) == 0
+    assert main([*command, "stack=[[W,2.0],[Si,0.5]]", "threshold_MeV=5e-2"]) == 0
+    assert "stay unknown" not in capsys.readouterr().out
+    assert main(["geometry", "show", str(output)]) == 0
+    assert "0.05  Si 0.5 mm" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["import", "toy.xml"], "got toy.xml; expected a file to read and one to write"),
+        (["import", "toy.xml", "toy.h5"], "toy.h5: expected a file to write that ends in .yaml"),
+        (["import", "toy.xml", "toy.yaml"], "toy.xml: no such file"),
+        (["show", "toy", "layer=1"], "geometry show has no option layer, only layer_z_mm"),
+        (["show", "toy", "layer_z_mm=[1"], "cannot read layer_z_mm=[1"),
+        (["check", "toy", "geometry_unit=feet"], "geometry_unit is 'feet'; expected mm, cm or m"),
+    ],
+)
+def test_mistakes_of_options_are_one_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["geometry", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and message in error
