@@ -118,7 +118,7 @@ def _extent(entry: Element, constants: Constants) -> Stave | Ring:
         return _checked(Ring(inner or 0.0, outer), (inner or 0.0) >= 0.0, outer > (inner or 0.0))
     if not is_endcap and inner is not None and z is not None and "numsides" in given:
         sides = constants.number("dimensions numsides", given["numsides"])
-        growth = 2.0 * math.tan(math.pi / sides) if sides >= 3 else -1.0
+        growth = 2.0 * math.tan(math.pi / sides) if sides in range(3, 1000) else -1.0
         return _checked(Stave(inner * growth, z, growth), growth > 0.0, inner > 0.0, z > 0.0)
     x, y = length("x"), length("y")
     if not is_endcap and x is not None and y is not None:

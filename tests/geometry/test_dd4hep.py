@@ -1,63 +1,15 @@
-"""DD4hep compact files in the structure of ILD, CLIC, CLD and the Open Data Detector."""
+"""DD4hep compact files as geometries."""
 
 import math
 from pathlib import Path
 
 import pytest
 import torch
+from geometry.compact_files import DEFINE, READOUT, WHOLE, compact, detector, without
 
 from pointcalo.geometry import Cartesian, Geometry, Hexagonal, Polar
 from pointcalo.geometry.dd4hep import read_dd4hep
 from pointcalo.geometry.materials import material
-
-DEFINE = """
-  <define>
-    <constant name="world_side" value="30*m"/>
-    <constant name="ecal_symmetry" value="12"/>
-    <constant name="ecal_rmin" value="1500*mm"/>
-    <constant name="ecal_hlength" value="1.0*m"/>
-    <constant name="cell" value="5.0*mm"/>
-    <constant name="CaloID" type="string" value="system:5,layer:9,x:32:-16,y:-16"/>
-    <comment> names: <constant name="cell" value="1*km"/> </comment>
-  </define>"""
-READOUT = """
-  <readouts>
-    <readout name="Hits">
-      <segmentation type="CartesianGridXY" grid_size_x="cell" grid_size_y="2*cell"/>
-      <id> system:8, barrel:3, layer:6, x:32:-16, y:-16 </id>
-    </readout>
-  </readouts>"""
-DIMENSIONS = '<dimensions numsides="ecal_symmetry" rmin="ecal_rmin" z="ecal_hlength*2" />'
-LAYERS = """
-      <layer repeat="3" vis="LayerVis">
-        <slice material = "TungstenDens24" thickness = "1.90*mm" vis="V" radiator="yes"/>
-        <slice material = "Air"            thickness = "0.0*mm"/>
-        <slice material = "Silicon"        thickness = "0.50*mm" sensitive="yes" limits="cal"/>
-        <slice material = "G10"            thickness = "0.075*cm"/>
-      </layer>
-      <layer repeat="(4+2)/3 - 1">
-        <slice material="Steel235" thickness="2*1.90*mm"/>
-        <slice material="Silicon" thickness="0.50*mm" sensitive="yes"/>
-        <slice material="Air" thickness="10*mm"/>
-      </layer>"""
-
-
-def detector(name: str = "Barrel", dimensions: str = DIMENSIONS, layers: str = LAYERS) -> str:
-    return f"""
-  <detectors>
-    <detector name="{name}" type="Generic_Cal" id="20" readout="Hits" vis="V" gap="0.*cm">
-      <comment>a calorimeter</comment>
-      <envelope><shape type="PolyhedraRegular" numsides="unknown" material="Air"/></envelope>
-      {dimensions}<staves vis="V"/>{layers}
-    </detector>
-  </detectors>"""
-
-
-def compact(place: Path, *parts: str, name: str = "top.xml") -> Path:
-    path = place / name
-    text = "".join(parts or (DEFINE, READOUT, detector()))
-    path.write_text(f"<lccdd>\n<info name='X' title='x'/>{text}\n</lccdd>")
-    return path
 
 
 def test_layers_of_a_barrel(tmp_path: Path) -> None:
@@ -211,93 +163,6 @@ def test_one_of_several_calorimeters_is_chosen_by_name(tmp_path: Path) -> None:
     assert read_dd4hep(path, "Endcap").name == "top_Endcap"
     with pytest.raises(ValueError, match="has no detector 'Plug'; calorimeters: Barrel, Endcap"):
         read_dd4hep(path, "Plug")
-
-
-def without(text: str, old: str, new: str = "") -> str:
-    assert old in text
-    return text.replace(old, new)
-
-
-WHOLE = DEFINE + READOUT + detector()
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (without(WHOLE, 'name="cell"', 'name="cells"'), "unknown constant or unit 'cell'; define"),
-        (
-            without(WHOLE, 'value="5.0*mm"', 'value="ecal_rmin/cell"'),
-            "refer to one another: cell -> cell",
-        ),
-        (without(WHOLE, '"5.0*mm"', '"5.0*GeV"'), "is no length"),
-        (without(WHOLE, '"5.0*mm"', '"5.0*mm*mm"'), "is no length"),
-        (without(WHOLE, '"5.0*mm"', '"5.0*furlong"'), "unknown constant or unit 'furlong'"),
-        (without(WHOLE, '"5.0*mm"', '"0"'), "grid_size_x is 0; expected a number above 0"),
-        (without(WHOLE, '"5.0*mm"', '"1e-6*mm"'), r"more than 10000 layers or 2e\+08 cells"),
-        (without(WHOLE, "0.50*mm", "-0.50*mm"), r"slice 3 \(Silicon\) is -0.5 mm; expected 0"),
-        (without(WHOLE, ' sensitive="yes"'), "has no slice with sensitive='yes'"),
-        (without(WHOLE, 'repeat="3"', 'repeat="1e9"'), "expected a whole number of at most"),
-        (without(WHOLE, 'repeat="3"', 'repeat="3*mm"'), "expected a number without unit"),
-        (without(WHOLE, "Steel235", "Kryptonite"), "material 'Kryptonite' is neither defined"),
-        (without(WHOLE, "CartesianGridXY", "MegatileLayerGridXY"), "'MegatileLayerGridXY' is not"),
-        (without(WHOLE, 'readout="Hits"'), "has the readout None, .*; readouts: Hits"),
-        (without(WHOLE, DIMENSIONS), "has dimensions none; expected numsides, rmin, z"),
-        (without(WHOLE, '"1500*mm"', '"-1500*mm"'), "expected numbers above 0"),
-        (DEFINE + READOUT, "has no calorimeter with <layer repeat=...>"),
-        (WHOLE + '<include ref="file:///etc/passwd"/>', "expected a path relative to the file"),
-        (WHOLE + '<include ref="http://a.b/c.xml"/>', "expected a path relative to the file"),
-        (WHOLE + '<include ref="/etc/passwd"/>', "expected a path relative to the file"),
-        (WHOLE + '<include ref="../secret.xml"/>', "which is outside"),
-        (WHOLE + '<include ref="gone.xml"/>', "'gone.xml', which does not exist beside top.xml"),
-        (
-            WHOLE
-            + '<include ref="${HOME}/x.xml"/>'
-            + '<define><constant name="cell" value="1"/></define>',
-            "constant 'cell' is defined as '5.0\\*mm' and as '1'",
-        ),
-        (without(WHOLE, '"5.0*mm"', '"x.y"'), "no arithmetic"),
-        (without(WHOLE, '"5.0*mm"', '"9**9**9**9"'), "cell"),
-        (without(WHOLE, '"5.0*mm"', '"__import__(1)"'), "no arithmetic"),
-        (without(WHOLE, '"5.0*mm"', '"1/0"'), "division by zero"),
-        (
-            without(
-                WHOLE,
-                'material="Air" thickness="10*mm"',
-                'material="Si1" sensitive="yes" thickness="10*mm"',
-            ),
-            "Si1",
-        ),
-        (
-            without(
-                WHOLE,
-                'material="Air" thickness="10*mm"',
-                'material="LAr" sensitive="yes" thickness="10*mm"',
-            ),
-            "sensitive materials LAr, Si",
-        ),
-    ],
-)
-def test_a_mistake_is_one_line_that_names_the_file(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(ValueError, match=message) as caught:
-        read_dd4hep(compact(tmp_path, text))
-    assert str(caught.value).startswith(str(tmp_path / "top.xml"))
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("<lccdd><define>", "is no XML file"),
-        ("<gdml/>", "its root is <gdml>; expected <lccdd>"),
-        ('<!DOCTYPE l [<!ENTITY a "b">]><lccdd>&a;</lccdd>', "declares entities"),
-        ("<lccdd>" + "<a>" * 5000 + "</a>" * 5000 + "</lccdd>", "has no calorimeter"),
-    ],
-)
-def test_a_file_that_is_no_compact_file(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "bad.xml"
-    path.write_text(text)
-    with pytest.raises(ValueError, match=message):
-        read_dd4hep(path)
 
 
 def test_constants_that_double_many_times_are_worked_out_once(tmp_path: Path) -> None:
