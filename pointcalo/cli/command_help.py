@@ -3,7 +3,7 @@
 import shutil
 import textwrap
 
-from pointcalo.cli.keys import MISSING, Key, description, read_keys
+from pointcalo.cli.keys import MISSING, Key, description, read_keys, takes_file
 from pointcalo.resources import folder
 
 FLAGS = """\
@@ -33,8 +33,9 @@ def command_help(command: str, example: str, overrides: list[str]) -> str:
     configs = folder("configs")
     choices = dict(item.split("=", 1) for item in overrides if "=" in item)
     keys = read_keys(configs, command, choices)
+    file = "FILE " if takes_file(keys) else ""
     parts = [
-        f"usage: pointcalo {command} [KEY=VALUE ...]",
+        f"usage: pointcalo {command} {file}[KEY=VALUE ...]",
         description(configs, command),
         f"example: pointcalo {command} {example}",
         "\n".join(["Keys, with their defaults:", *(line for key in keys for line in _row(key))]),

@@ -12,6 +12,8 @@ from pathlib import Path
 import yaml
 
 MISSING = "???"
+FILE = "file"
+"""A command with a key of this name takes its value as an argument without a key, too."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,11 @@ def description(folder: Path, command: str) -> str:
         if not line.startswith("# @"):
             head.append(line.lstrip("#").removeprefix(" "))
     return "\n".join(head).strip()
+
+
+def takes_file(keys: list[Key]) -> bool:
+    """Whether a command is called with a file: `pointcalo inspect showers.h5`."""
+    return any(key.name == FILE for key in keys)
 
 
 def close_names(name: str, keys: list[Key]) -> list[str]:

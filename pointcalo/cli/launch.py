@@ -14,7 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from pointcalo.cli.errors import DONE, debugging, explain
-from pointcalo.cli.keys import Key, close_names, read_keys
+from pointcalo.cli.keys import FILE, Key, close_names, read_keys, takes_file
 from pointcalo.cli.settings import check_settings
 from pointcalo.resources import folder
 
@@ -56,6 +56,8 @@ def launch(command: str, arguments: list[str]) -> int:
         ValueError: an unknown flag, key or choice, or a value that Hydra cannot read.
     """
     flags, overrides = split_flags(command, arguments)
+    if takes_file(_keys(command)):
+        overrides = name_file(overrides)
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # raise, so that we can say it in one line
     program, sys.argv = sys.argv, ["pointcalo", *flags, "--", *_quiet(command, overrides)]
     main = hydra.main(version_base="1.3", config_path=str(folder("configs")), config_name=command)(
@@ -95,6 +97,16 @@ def split_flags(command: str, arguments: list[str]) -> tuple[list[str], list[str
                 raise ValueError(f"{name} needs a value; see pointcalo {command} --help")
             flags.append(value)
     return flags, overrides
+
+
+def name_file(overrides: list[str]) -> list[str]:
+    """Overrides with the first that is no KEY=VALUE as the value of the key `file`."""
+    bare = next((text for text in overrides if "=" not in text and not text.startswith("~")), None)
+    if bare is None:
+        return overrides
+    quoted = bare.replace("\\", "\\\\").replace('"', '\\"')
+    place = overrides.index(bare)
+    return [*overrides[:place], f'{FILE}="{quoted}"', *overrides[place + 1 :]]
 
 
 def _quiet(command: str, overrides: list[str]) -> list[str]:

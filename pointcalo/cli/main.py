@@ -30,6 +30,8 @@ CONFIGURED = {
         "convert a file of showers to another layout",
         "input=a.h5 output=b.h5 format=showerdata",
     ),
+    "inspect": ("say what a file of showers holds, and what looks wrong", "showers.h5"),
+    "display": ("draw one shower: a picture, and a page to turn it", "showers.h5 shower=3"),
 }
 """Commands with a configuration `configs/COMMAND.yaml`: what each does, and an example."""
 

@@ -3,7 +3,8 @@
 from omegaconf import DictConfig
 
 from pointcalo.formats.conventions import Conventions
-from pointcalo.geometry import Geometry
+from pointcalo.formats.shower_file import ShowerFile
+from pointcalo.geometry import Geometry, geometry_names
 
 TEXTS = (
     *("layout", "energy_unit", "incident_energy_unit", "length_unit"),
@@ -23,3 +24,11 @@ def conventions(config: DictConfig, geometry: Geometry | None = None) -> Convent
     """
     texts = {name: str(config[name]) for name in TEXTS if config.get(name) is not None}
     return Conventions(geometry=geometry, **texts)
+
+
+def named_geometry(file: ShowerFile) -> Geometry | None:
+    """The geometry that a file names; None where there is none of that name and hash here."""
+    if file.geometry_name not in geometry_names():
+        return None
+    geometry = Geometry.load(file.geometry_name)
+    return geometry if file.geometry_hash in ("", geometry.hash) else None

@@ -13,6 +13,7 @@ LARGEST_SEED = 2**63 - 1
 AT_LEAST = {
     **dict.fromkeys(("showers", "batch", "threads", "max_points", "max_showers", "repeats"), 1),
     "seed": 0,
+    "shower": 0,
     "simulation.showers": 1,
     "geant4.processes": 1,
     "trainer.steps": 1,
@@ -35,7 +36,7 @@ RANGES = {
 
 NAMES = (
     *("geometry", "output", "like", "run", "resume", "data", "input"),
-    *("reference", "generated", "device", "geant4.physics"),
+    *("reference", "generated", "device", "file", "geant4.physics"),
 )
 """Texts: names and paths."""
 
@@ -71,6 +72,8 @@ def _fault(name: str, default: str, value: Any) -> str:
     if name in NAMES:
         right = isinstance(value, str) and value != ""
         return "" if right else f"a text (a name of digits in quotes: {name}='\"2024\"')"
+    if default in ("true", "false"):
+        return "" if isinstance(value, bool) else "true or false"
     if name in AT_LEAST or (name.startswith(SECTIONS) and default.isdigit()):
         low = AT_LEAST.get(name, 1)
         right = type(value) is int and low <= value <= LARGEST_SEED

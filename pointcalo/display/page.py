@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SMALLEST, LARGEST = 3.0, 13.0  # pixels across a marker
 SHADES = 16  # of the colour scale
 OUTSIDE = "#009e73"  # told apart from the palette and the axis with any colour vision
-LEAST_SIDE, BOX = 0.6, 1.4  # shortest side of the box by its longest one; size of the box
+LEAST_SIDE, BOX = 0.6, 1.15  # shortest side of the box by its longest one; size of the box
 FAR = 3.0  # a point so many times farther off than the farthest hit would shrink all others
 HOTTEST = 4  # layers named in the text
 
@@ -135,7 +135,8 @@ def _layout(traces: "list[go.Scatter3d]") -> dict:
         ratio[name] = BOX * width / longest
         title = {"text": f"{name} [mm]"}
         axes[f"{name}axis"] = {"range": [middle - width / 2, middle + width / 2], "title": title}
-    camera = {"up": {"x": 0, "y": 1, "z": 0}, "eye": {"x": -1.6, "y": 0.6, "z": -0.8}}
+    camera = {"up": {"x": 0, "y": 1, "z": 0}, "eye": {"x": -1.8, "y": 0.6, "z": -0.9}}
+    camera["center"] = {"x": 0, "y": -0.12, "z": 0}  # leaves room for the labels below
     view = {"aspectmode": "manual", "aspectratio": ratio, "dragmode": "orbit", "camera": camera}
     return {
         "scene": {**axes, **view},
@@ -168,7 +169,7 @@ def _text(event: Event) -> str:
     """What the plot shows, for those who cannot see it."""
     energy = event.showers.layer_sums(event.geometry.num_layers)[1][0]
     hottest = ", ".join(
-        f"layer {layer} {float(energy[layer]):.3g} MeV" for layer in event.hottest(HOTTEST)
+        f"layer {layer} ({float(energy[layer]):.3g} MeV)" for layer in event.hottest(HOTTEST)
     )
     first, last = int(event.layers[0]), int(event.layers[-1])
     return f"Hits in layers {first} to {last}; most of the energy in {hottest}."

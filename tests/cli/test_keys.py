@@ -6,6 +6,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from pointcalo.cli.keys import Key, close_names, description, read_keys
+from pointcalo.cli.launch import name_file
 from pointcalo.cli.main import CONFIGURED, PLAIN
 from pointcalo.resources import folder
 
@@ -86,7 +87,7 @@ def test_every_key_that_comes_with_the_package_has_a_comment(command: str) -> No
 @pytest.mark.parametrize("command", CONFIGURED)
 def test_every_key_of_the_example_exists(command: str) -> None:
     names = {key.name for key in read_keys(folder("configs"), command)}
-    example = CONFIGURED[command][1].replace("'", "").split()
+    example = name_file(CONFIGURED[command][1].replace("'", "").split())
     assert {part.partition("=")[0] for part in example} <= names
 
 
@@ -97,7 +98,7 @@ def test_every_command_in_the_readme_exists() -> None:
     for _, command, *arguments in lines:
         if command in CONFIGURED:
             names = {key.name for key in read_keys(folder("configs"), command)}
-            assert {argument.strip("'").partition("=")[0] for argument in arguments} <= names
+            assert {key.strip("'").partition("=")[0] for key in name_file(arguments)} <= names
 
 
 @pytest.mark.parametrize("path", sorted(folder("configs").rglob("*.yaml")), ids=lambda p: p.stem)

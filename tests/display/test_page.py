@@ -77,7 +77,7 @@ def test_page_needs_no_network_and_says_what_it_shows(page: Path) -> None:
     assert "<h1>50 GeV photon at 37°, toy, a&lt;b shower 0</h1>" in text
     assert "<noscript>" in text and "<!--" not in text.split("<main")[0]
     label = re.search(r'role="img" aria-label="([^"]+)"', text)
-    assert label and "most of the energy in layer 2 5 MeV, layer 4 3 MeV" in label[1]
+    assert label and "most of the energy in layer 2 (5 MeV), layer 4 (3 MeV)" in label[1]
 
 
 @pytest.mark.skipif(not BROWSER, reason="no chromium here")
