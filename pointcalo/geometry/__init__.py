@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pointcalo.geometry.geometry import Geometry, Region
     from pointcalo.geometry.hexagonal import Hexagonal
     from pointcalo.geometry.layer import DetectorLayer
+    from pointcalo.geometry.placement import Placement
     from pointcalo.geometry.polar import Polar
     from pointcalo.geometry.segmentation import Segmentation
     from pointcalo.geometry.table import CellTable
@@ -24,6 +25,7 @@ __all__ = [
     "EtaPhi",
     "Geometry",
     "Hexagonal",
+    "Placement",
     "Polar",
     "Region",
     "Segmentation",

@@ -37,7 +37,7 @@ def extended(geometry: Geometry, margin_mm: float) -> Region:
         if layer.segmentation not in wider:
             wider[layer.segmentation] = _continued(layer.segmentation, margin_mm)
     layers = [replace(layer, segmentation=wider[layer.segmentation]) for layer in geometry.layers]
-    piece = Geometry(geometry.name, layers, geometry.summary).to(geometry.device)
+    piece = replace(geometry, layers=layers)
     cell = torch.arange(piece.num_cells, device=geometry.device)
     layer, xy = piece.layer_of(cell), piece.position(cell)[:, :2]
     parent = geometry.cell_at(layer, xy)

@@ -14,10 +14,11 @@ import yaml
 from pointcalo.atomic import written_beside
 from pointcalo.geometry.geometry import Geometry
 from pointcalo.geometry.layer import DetectorLayer
+from pointcalo.geometry.placement import Placement
 from pointcalo.geometry.segmentation import number, plain, whole
 from pointcalo.geometry.segmentation_files import SegmentationReader, TableWriter, check_keys
 
-FILE_KEYS = ("name", "summary", "readout", "face_mm", "mirror", "layers")
+FILE_KEYS = ("name", "summary", "readout", "placement", "face_mm", "mirror", "layers")
 LAYER_KEYS = (
     "repeat",
     "absorber",
@@ -91,7 +92,8 @@ def geometry_from(content: Any, place: Path) -> Geometry:
     if content.get("mirror", False):
         layers += [replace(layer, z=-layer.z) for layer in layers]
     summary, readout = (" ".join(str(content.get(k, "")).split()) for k in ("summary", "readout"))
-    return Geometry(str(content["name"]), layers, summary, readout)
+    placement = Placement.read(content["placement"]) if "placement" in content else None
+    return Geometry(str(content["name"]), layers, summary, readout, placement)
 
 
 def save_geometry(geometry: Geometry, path: Path) -> None:
@@ -101,6 +103,7 @@ def save_geometry(geometry: Geometry, path: Path) -> None:
         "name": geometry.name,
         "summary": geometry.summary,
         **({"readout": geometry.readout} if geometry.readout else {}),
+        **({"placement": geometry.placement.plain()} if geometry.placement else {}),
         "layers": list(_blocks_of(geometry, tables)),
     }
     text = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=100)

@@ -14,6 +14,7 @@ from torch import Tensor
 from pointcalo.geometry.composite import parts_of
 from pointcalo.geometry.layer import DetectorLayer
 from pointcalo.geometry.parts import Parts, build_parts
+from pointcalo.geometry.placement import Placement
 
 if TYPE_CHECKING:
     from pointcalo.geometry.extension import Edges
@@ -37,6 +38,7 @@ class Geometry:
         summary: one line on what it is.
         readout: DD4hep's description of the fields of a cellID ("system:5,layer:9,x:32:-16,..."),
             where known; not part of the hash.
+        placement: where the detector stands in its experiment, where known; not part of the hash.
         device: where the tables lie (see `to`).
 
     Raises:
@@ -52,6 +54,7 @@ class Geometry:
     layers: Sequence[DetectorLayer]
     summary: str = ""
     readout: str = ""
+    placement: Placement | None = None
     device: torch.device = CPU
 
     def __post_init__(self) -> None:
@@ -286,8 +289,7 @@ def build_region(
         disc = (position[0] + path * direction[0], position[1] + path * direction[1], radius_mm)
         layers.append(replace(layer, segmentation=layer.segmentation.within(disc)))
         ahead.append(number)
-    piece = Geometry(geometry.name, layers, geometry.summary, geometry.readout)
-    piece = piece.to(geometry.device)
+    piece = replace(geometry, layers=layers)
     cell = torch.arange(piece.num_cells, device=geometry.device)
     parent_layer = torch.tensor(ahead, device=geometry.device)
     xy = piece.position(cell)[:, :2]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pointcalo.geometry.geometry import Geometry
 from pointcalo.geometry.layer import DetectorLayer, Slab
+from pointcalo.geometry.placement import Placement
 from pointcalo.geometry.segmentation import Segmentation, number
 
 Stack = tuple[tuple[Slab, ...], Slab | None, int]
@@ -27,6 +28,7 @@ class Layout:
         stacks: [L] materials.
         threshold: [L] smallest energy of a hit in MeV.
         readout: see `Geometry`.
+        placement: see `Geometry`.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Layout:
     stacks: tuple[Stack, ...] | None = None
     threshold: tuple[float, ...] | None = None
     readout: str = ""
+    placement: Placement | None = None
 
     @classmethod
     def of(cls, geometry: Geometry, kind: str) -> "Layout":
@@ -51,6 +54,7 @@ class Layout:
             stacks=tuple((layer.absorber, layer.active, layer.gaps) for layer in layers),
             threshold=tuple(layer.threshold for layer in layers),
             readout=geometry.readout,
+            placement=geometry.placement,
         )
 
     @property
@@ -125,6 +129,7 @@ class Supplement:
             ],
             layout.summary,
             readout=layout.readout,
+            placement=layout.placement,
         )
 
     def _depth(self, L: int) -> list[float] | None:
