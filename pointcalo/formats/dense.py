@@ -6,7 +6,7 @@ single precision goes.
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -106,16 +106,24 @@ class Grid:
             f"no cell of geometry {self.geometry.name!r}: pass the geometry of the file",
         )
 
-    def values(self, showers: Showers) -> tuple[NDArray[np.float32], float]:
-        """Voxels [S, V] of showers in MeV, and the energy (MeV) outside every voxel.
+    def voxels(self, showers: Showers) -> Tensor:
+        """Voxel of each point, [P] int64; -1 outside every voxel.
 
-        Points of a shower in one voxel are added up.
+        Raises:
+            ValueError: a layer that the geometry has not.
         """
         cell = showers.cell
         if cell is None:
             showers.check_layers(self.geometry.num_layers)
             cell = self.geometry.cell_at(showers.layer, showers.xy)
-        voxel = torch.where(cell >= 0, self.voxel[cell.clamp(min=0)], -1)
+        return torch.where(cell >= 0, self.voxel[cell.clamp(min=0)], -1)
+
+    def values(self, showers: Showers) -> tuple[NDArray[np.float32], float]:
+        """Voxels [S, V] of showers in MeV, and the energy (MeV) outside every voxel.
+
+        Points of a shower in one voxel are added up.
+        """
+        voxel = self.voxels(showers)
         inside = voxel >= 0
         slot = showers.index[inside] * len(self.cell) + voxel[inside]
         slot, number = torch.unique(slot, return_inverse=True)
@@ -262,6 +270,7 @@ class Columns:
         num_showers: rows of every data set.
         shapes: of one row of each data set, by name.
         dtypes: of the data sets that are not single precision.
+        showers_last: data sets whose last axis, not the first, is the shower.
     """
 
     def __init__(
@@ -270,9 +279,10 @@ class Columns:
         num_showers: int,
         shapes: Mapping[str, tuple[int, ...]],
         dtypes: Mapping[str, str] | None = None,
+        showers_last: Collection[str] = (),
     ) -> None:
         self.path, self.num_showers, self.shapes = path, num_showers, shapes
-        self.dtypes = dtypes or {}
+        self.dtypes, self.showers_last = dtypes or {}, showers_last
 
     def write(self, rows: Iterable[Mapping[str, NDArray[Any]]]) -> None:
         """Write batches of rows, each an array [s, ...] by the name of its data set.
@@ -296,10 +306,12 @@ class Columns:
         self, file: h5py.File, rows: Iterable[Mapping[str, NDArray[Any]]], disk: SteadyFile
     ) -> int:
         for name, shape in self.shapes.items():
+            together = min(max(1, CHUNK // math.prod(shape)), max(self.num_showers, 1))
+            last = name in self.showers_last
             file.create_dataset(
                 name,
-                shape=(self.num_showers, *shape),
-                chunks=(min(max(1, CHUNK // math.prod(shape)), max(self.num_showers, 1)), *shape),
+                shape=(*shape, self.num_showers) if last else (self.num_showers, *shape),
+                chunks=(*shape, together) if last else (together, *shape),
                 dtype=self.dtypes.get(name, "f4"),
                 compression="gzip",
                 shuffle=True,
@@ -310,7 +322,11 @@ class Columns:
             if done + size > self.num_showers:
                 return done + size
             for name, values in batch.items():
-                file[name][done : done + size] = values.reshape(size, *self.shapes[name])
+                values = values.reshape(size, *self.shapes[name])
+                if name in self.showers_last:
+                    file[name][..., done : done + size] = np.moveaxis(values, 0, -1)
+                else:
+                    file[name][done : done + size] = values
             disk.check()
             done += size
         return done
@@ -325,6 +341,7 @@ class Losses:
         directions: whether it holds the incident directions.
         positions: whether it holds the entry positions.
         particles: whether it holds the kind of incident particle.
+        outside: whether it holds the energy outside every voxel.
         usual: PDG number of the particle that a reader takes; None: it asks.
     """
 
@@ -336,9 +353,10 @@ class Losses:
         directions: bool = False,
         positions: bool = False,
         particles: bool = False,
+        outside: bool = False,
         usual: int | None = None,
     ) -> None:
-        self.usual = usual
+        self.usual, self.holds_outside = usual, outside
         self.held = {
             "places of the deposits within their cells": False,
             "times of the points": times,
@@ -368,7 +386,7 @@ class Losses:
     def phrases(self) -> list[str]:
         """What was lost, one phrase each."""
         lost = [name for name in self.held if name in self.found]
-        if self.outside > 0:
+        if self.outside > 0 and not self.holds_outside:
             lost.append(
                 f"{100 * self.outside / self.energy:.3g} % of the energy, outside every voxel"
             )

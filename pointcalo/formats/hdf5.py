@@ -36,6 +36,15 @@ def damage_named(path: Path) -> Iterator[None]:
         raise OSError(f"{path}: damaged, {error}: fetch or make it again") from error
 
 
+@contextmanager
+def faults_named(path: Path) -> Iterator[None]:
+    """Give a ValueError in the block the name of the file."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
 def check_claim(data: h5py.Dataset, path: Path) -> None:
     """Refuse a data set whose header claims much more than the file holds.
 

@@ -81,6 +81,8 @@ CLASSES = {
     "showerdata": "showerdata.ShowerData",
     "calochallenge": "calochallenge.CaloChallenge",
     "par04": "par04.Par04",
+    "getting_high": "getting_high.GettingHigh",
+    "ild_hadrons": "getting_high.Hadrons",
     "root": "root.Root",
     "parquet": "parquet.Parquet",
 }
