@@ -7,11 +7,11 @@ from omegaconf import DictConfig
 from tqdm import tqdm
 
 from pointcalo.cli.detector import load_geometry
-from pointcalo.cli.reading import conventions
+from pointcalo.cli.reading import conventions, named_geometry
 from pointcalo.formats import open_showers
 from pointcalo.formats.layouts import CLASSES, Outgoing, layout_named
 from pointcalo.formats.shower_file import ShowerFile
-from pointcalo.geometry import Geometry, geometry_names
+from pointcalo.geometry import Geometry
 from pointcalo.projection import Projector
 from pointcalo.showers import Showers, segment_sum
 
@@ -38,7 +38,7 @@ def run(config: DictConfig) -> None:
         Path(config.output),
         batches,
         _outgoing(config, source),
-        conventions(config, geometry or _named(source)),
+        conventions(config, geometry or named_geometry(source)),
     )
     print(f"{config.output}: {len(source)} showers, layout {config.format}{batches.report()}")
     if source.assumed:
@@ -81,14 +81,6 @@ class Converted:
         if self.projector is None or self.energy == 0:
             return ""
         return f", {100 * self.outside / self.energy:.3g} % of the energy outside every cell"
-
-
-def _named(source: ShowerFile) -> Geometry | None:
-    """The geometry that a file names, where there is one by that name."""
-    if source.geometry_name not in geometry_names():
-        return None
-    geometry = Geometry.load(source.geometry_name)
-    return geometry if source.geometry_hash in ("", geometry.hash) else None
 
 
 def _outgoing(config: DictConfig, source: ShowerFile) -> Outgoing:
