@@ -78,6 +78,7 @@ class Layout(ABC):
 
 CLASSES = {
     "pointcalo": "native.Native",
+    "lemurs": "lemurs.Lemurs",
     "showerdata": "showerdata.ShowerData",
     "calochallenge": "calochallenge.CaloChallenge",
     "par04": "par04.Par04",

@@ -6,25 +6,37 @@ position: the user states the units, and the position is kept in the data set `g
 in the multi-geometry files of the field; without it the particles enter at the origin.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import h5py
 import numpy as np
 import showerdata
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pointcalo import units
 from pointcalo.atomic import written_beside
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
+from pointcalo.formats.dense import read_column
 from pointcalo.formats.hdf5 import check_claim, damage_named, open_hdf5
 from pointcalo.formats.layouts import Layout, Outgoing
 from pointcalo.formats.shower_file import ShowerFile
 from pointcalo.formats.steady_file import SteadyFile
-from pointcalo.showers import ENERGY, TIME, Incident, Showers, X, Y, index_from_ptr, ptr_from_counts
+from pointcalo.showers import (
+    ENERGY,
+    TIME,
+    Incident,
+    ShowerError,
+    Showers,
+    X,
+    Y,
+    index_from_ptr,
+    ptr_from_counts,
+)
 
 NAME = "ShowerData"
 NEEDED = ("showers", "energies", "directions", "pdg", "shape")
@@ -57,9 +69,10 @@ class ShowerDataFile(ShowerFile):
         self.factors = column_factors(conventions)
         self.points, self.source = conventions.rows, f"{NAME} file {self.path.name}"
         with open_hdf5(self.path) as file, damage_named(self.path):
-            missing = [name for name in NEEDED if name not in file]
+            missing = [name for name in NEEDED if not isinstance(file.get(name), h5py.Dataset)]
             if missing:
                 raise ValueError(f"{self.path}: no {NAME} file, lacks {', '.join(missing)}")
+            self._check_rows(file["showers"], file["shape"])
             self._num_showers, self._num_columns = len(file["showers"]), int(file["shape"][2])
             for name, columns in (("energies", 1), ("directions", 3), ("pdg", 1), (POSITION, 3)):
                 self._check_column(file, name, columns)
@@ -71,12 +84,25 @@ class ShowerDataFile(ShowerFile):
                 "energy) or 5 (and time)"
             )
 
+    def _check_rows(self, showers: h5py.Dataset, shape: h5py.Dataset) -> None:
+        numbers = h5py.check_vlen_dtype(showers.dtype)
+        if numbers is None or numbers.kind not in "fiu" or showers.ndim != 1:
+            raise ValueError(
+                f"{self.path}: data set showers is {showers.shape} {showers.dtype}, expected (N,) "
+                "lists of numbers"
+            )
+        if shape.shape != (3,) or shape.dtype.kind not in "iu":
+            raise ValueError(
+                f"{self.path}: data set shape is {shape.shape} {shape.dtype}, expected 3 numbers"
+            )
+
     def _check_column(self, file: h5py.File, name: str, columns: int) -> None:
-        if name not in file:
+        data = file.get(name)
+        if not isinstance(data, h5py.Dataset):
             return
-        data = file[name]
         expected = (self._num_showers, columns)
-        if data.shape not in (expected, expected[:1]) or data.dtype.kind not in "fiu":
+        right = data.shape == expected or (columns == 1 and data.shape == expected[:1])
+        if not right or data.dtype.kind not in ("iu" if name == "pdg" else "fiu"):
             raise ValueError(
                 f"{self.path}: data set {name} is {data.shape} {data.dtype}, expected numbers "
                 f"{expected}"
@@ -89,7 +115,10 @@ class ShowerDataFile(ShowerFile):
     def incident(self) -> Incident:
         """The incident particles of all showers."""
         with open_hdf5(self.path) as file, damage_named(self.path):
-            return self._incident(file, slice(None))
+            try:
+                return self._incident(file, slice(None))
+            except ShowerError as error:
+                raise ValueError(f"{self.path}: {error}") from None
 
     def _rows(self, first: int, last: int) -> Showers:
         with open_hdf5(self.path) as file, damage_named(self.path):
@@ -122,15 +151,15 @@ class ShowerDataFile(ShowerFile):
         )
 
     def _incident(self, file: h5py.File, rows: slice) -> Incident:
-        energy = torch.from_numpy(file["energies"][rows]).float().flatten()
+        energy = read_column(file, "energies", rows).flatten()
         position = torch.zeros((len(energy), 3))
         if POSITION in file:
-            position = torch.from_numpy(file[POSITION][rows]).float()
+            position = read_column(file, POSITION, rows)
         return Incident(
             energy=energy * self.conventions.factor("incident_energy_unit", NAME),
-            direction=torch.from_numpy(file["directions"][rows]).float(),
+            direction=read_column(file, "directions", rows),
             position=position * self.conventions.factor("length_unit", NAME),
-            pdg=torch.from_numpy(file["pdg"][rows]).long().flatten(),
+            pdg=torch.from_numpy(file["pdg"][rows].astype(np.int64)).flatten(),
         )
 
 
@@ -162,6 +191,7 @@ def write_showerdata(
     *,
     outgoing: Outgoing,
     conventions: Conventions,
+    added: Callable[[Showers], Mapping[str, NDArray[Any]]] | None = None,
 ) -> None:
     """Write a ShowerData file batch by batch; points without energy are left out.
 
@@ -170,6 +200,7 @@ def write_showerdata(
         batches: showers, made and written one batch after another.
         outgoing: how many showers of how many points there are.
         conventions: units to write.
+        added: data sets beside the library's, one row a shower; None: the entry position.
 
     Raises:
         ValueError: no showers, or another number of them than announced.
@@ -181,7 +212,7 @@ def write_showerdata(
         try:
             shape = (num_showers, outgoing.max_points, 5)
             with showerdata.ShowerDataFile(disk, "w", shape=shape) as file:
-                done = _fill(file, batches, conventions, disk)
+                done = _fill(file, batches, conventions, disk, added)
         finally:
             disk.check()
         if done != num_showers or done == 0:
@@ -193,13 +224,17 @@ def _fill(
     batches: Iterable[Showers],
     conventions: Conventions,
     disk: SteadyFile,
+    added: Callable[[Showers], Mapping[str, NDArray[Any]]] | None,
 ) -> int:
-    position = file.file.create_dataset(POSITION, shape=(len(file), 3), dtype="f4")
     done = 0
-    for batch in batches:
+    for batch in (batch.to("cpu") for batch in batches):
         rows = slice(done, done + len(batch))
-        file[rows] = _to_library(batch.to("cpu"), done, conventions)
-        position[rows] = batch.incident.position.cpu() / conventions.factor("length_unit", NAME)
+        file[rows] = _to_library(batch, done, conventions)
+        position = batch.incident.position / conventions.factor("length_unit", NAME)
+        columns = {POSITION: position.numpy()} if added is None else added(batch)
+        for name, values in columns.items():
+            shape = (len(file), *values.shape[1:])
+            file.file.require_dataset(name, shape=shape, dtype=values.dtype)[rows] = values
         disk.check()
         done += len(batch)
     return done
