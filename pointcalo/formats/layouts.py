@@ -84,6 +84,7 @@ CLASSES = {
     "par04": "par04.Par04",
     "getting_high": "getting_high.GettingHigh",
     "ild_hadrons": "getting_high.Hadrons",
+    "two_angle": "two_angle.TwoAngle",
     "root": "root.Root",
     "parquet": "parquet.Parquet",
 }
