@@ -85,6 +85,7 @@ CLASSES = {
     "getting_high": "getting_high.GettingHigh",
     "ild_hadrons": "getting_high.Hadrons",
     "two_angle": "two_angle.TwoAngle",
+    "calogan": "calogan.CaloGAN",
     "root": "root.Root",
     "parquet": "parquet.Parquet",
 }
