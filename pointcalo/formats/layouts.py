@@ -82,6 +82,7 @@ CLASSES = {
     "showerdata": "showerdata.ShowerData",
     "calochallenge": "calochallenge.CaloChallenge",
     "par04": "par04.Par04",
+    "hgcal_challenge": "hgcal_challenge.HGCalChallenge",
     "getting_high": "getting_high.GettingHigh",
     "ild_hadrons": "getting_high.Hadrons",
     "two_angle": "two_angle.TwoAngle",
