@@ -87,6 +87,8 @@ CLASSES = {
     "ild_hadrons": "getting_high.Hadrons",
     "two_angle": "two_angle.TwoAngle",
     "calogan": "calogan.CaloGAN",
+    "3dgan": "gan3d.GAN3D",
+    "3dgan_angle": "gan3d.GAN3DAngle",
     "root": "root.Root",
     "parquet": "parquet.Parquet",
 }
