@@ -1,12 +1,15 @@
 """What every model is to the Trainer: players, and the losses of each."""
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from torch import Tensor, nn
 
+from pointcalo.geometry import Geometry
 from pointcalo.showers import Showers
 
 SHOWERS_TO_FIT = 2000  # enough for the means and deviations of the inputs
@@ -79,6 +82,26 @@ class Model(nn.Module, ABC):
         Validation calls this without gradients: a term that needs them (a gradient penalty)
         enables them itself.
         """
+
+    def on(self, geometry: Geometry) -> "Model":
+        """This model, with its weights, on another geometry with the same layers.
+
+        Raises:
+            ValueError: layers of other depths or thresholds.
+        """
+        own = self.profile.geometry
+        for name in ("layer_z", "layer_threshold"):
+            ours, theirs = (getattr(g, name).cpu() for g in (own, geometry))
+            if ours.shape != theirs.shape or not torch.allclose(ours, theirs, rtol=0, atol=1e-3):
+                raise ValueError(
+                    f"geometry {geometry.name} has layers of other depths or thresholds than "
+                    f"{own.name}, which the model was trained on; expected the same layers"
+                )
+        moved = copy.deepcopy(self)
+        for module in moved.modules():
+            if isinstance(vars(module).get("geometry"), Geometry):
+                module.geometry = geometry
+        return moved
 
     def prepare(self, stream: Stream) -> None:
         """Fit the buffers of normalisation, if any, in a first pass over training showers."""

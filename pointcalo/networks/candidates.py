@@ -142,6 +142,27 @@ def edges_beside(geometry: Geometry, frame: ShowerFrame, hits: Cells) -> Edges:
     return Edges(source, key, kind[column])
 
 
+@dataclass(frozen=True)
+class Beyond:
+    """Cells where the detector has none: a shower near an edge is generated on them, too.
+
+    They count within the radius in which the training showers had cells: what falls farther out was
+    lost in training already.
+
+    Args:
+        parent_cell: the detector's cell for each cell of its extension, -1 where none, ``[N]``.
+        radius: about the axis in mm, ``[L]``.
+    """
+
+    parent_cell: Tensor
+    radius: Tensor
+
+    def may_be_lit(self, cells: Cells, uv: Tensor) -> Tensor:
+        """Whether each cell counts, bool ``[C]``, given its place about the axis ``[C, 2]``."""
+        near = torch.linalg.vector_norm(uv, dim=-1) < self.radius[cells.layer]
+        return near | (self.parent_cell[cells.cell] >= 0)
+
+
 class Pool:
     """The cells looked at before any hit is known: near the axis, and some far from it.
 
@@ -152,12 +173,20 @@ class Pool:
         noise: keys of the showers.
         near: number of cells around the axis that are always looked at in a layer with many hits;
             a third of it with few, and more than it where the layer is crowded.
+        beyond: which of the cells lie beyond the detector's edges; None: none does.
     """
 
     def __init__(
-        self, geometry: Geometry, frame: ShowerFrame, counts: Tensor, noise: Noise, *, near: int
+        self,
+        geometry: Geometry,
+        frame: ShowerFrame,
+        counts: Tensor,
+        noise: Noise,
+        *,
+        near: int,
+        beyond: Beyond | None = None,
     ) -> None:
-        self.geometry, self.frame = geometry, frame
+        self.geometry, self.frame, self.beyond = geometry, frame, beyond
         shower, layer = counts.nonzero(as_tuple=True)
         hits, axis = counts[shower, layer], frame.axis[shower, layer]
         reach, self.near = _near_keys(geometry, shower, layer, hits, axis, near)

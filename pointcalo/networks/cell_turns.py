@@ -17,6 +17,7 @@ from pointcalo.showers.noise import Noise
 OCCUPANCY_STREAM = 10
 ENERGY_STREAM = 12  # and 13
 SHARE_STREAM = 14  # and 15
+LAST_RESORT = 1e4  # off the score of cells that are lit only where nothing else is left
 MAX_LOG_RELATIVE = 12.0  # keeps exp finite for an untrained network
 
 
@@ -56,6 +57,8 @@ def light_cells(
         logit = field(layer, places, seen_by_cells(counts, uv, place))[:, 0]
         logit = _given_candidate(logit, pool.log_inclusion(cells, uv, is_sure))
         score = logit + noise.logistic(cells.shower, cells.cell, OCCUPANCY_STREAM)
+        if pool.beyond is not None:
+            score = torch.where(pool.beyond.may_be_lit(cells, uv), score, score - LAST_RESORT)
         wanted = (score > 0) | (budget.last[cells.segment] == colour)
         chosen = best(score.masked_fill(~wanted, -torch.inf), cells.segment, budget.hits_left)
         chosen &= wanted

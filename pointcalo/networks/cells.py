@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from pointcalo.geometry import Geometry
 from pointcalo.networks.budget import BRIEF, EPS, LOWEST, Budget
-from pointcalo.networks.candidates import Cells, Edges, Pool, edges_beside
+from pointcalo.networks.candidates import Beyond, Cells, Edges, Pool, edges_beside
 from pointcalo.networks.cell_turns import draw_excess, light_cells
 from pointcalo.networks.context import LayerContext
 from pointcalo.networks.delay import Delay
@@ -78,6 +78,8 @@ class CellGenerator(nn.Module):
     Raises:
         ValueError: too few cells near the axis.
     """
+
+    num_outside: int = 0  # it lights cells: no point lies outside them
 
     def __init__(
         self,
@@ -211,7 +213,12 @@ class CellGenerator(nn.Module):
 
     @torch.no_grad()
     def forward(
-        self, latent: Tensor, incident: Incident, profile: Profile, noise: Noise
+        self,
+        latent: Tensor,
+        incident: Incident,
+        profile: Profile,
+        noise: Noise,
+        beyond: Beyond | None = None,
     ) -> Showers:
         """Showers on cells with exactly this profile.
 
@@ -220,6 +227,7 @@ class CellGenerator(nn.Module):
             incident: S particles.
             profile: hits and energy of each layer.
             noise: keys of the S showers.
+            beyond: on an extended detector, which cells were added and where they count.
 
         Returns:
             Cells in rising order; the energies of each layer sum to the profile's to float
@@ -231,7 +239,7 @@ class CellGenerator(nn.Module):
         geometry = self.geometry
         frame = ShowerFrame(incident, geometry.layer_z)
         contexts = self._contexts(incident, profile, latent)
-        pool = Pool(geometry, frame, profile.counts, noise, near=self.near)
+        pool = Pool(geometry, frame, profile.counts, noise, near=self.near, beyond=beyond)
         hits, edges = light_cells(
             self.occupancy, self.place, pool, Budget(geometry, profile), contexts[0], noise
         )

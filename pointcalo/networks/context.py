@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from pointcalo.geometry import Geometry
-from pointcalo.networks.profile import Profile, axis_offset
+from pointcalo.networks.profile import Profile, axis_cell, has_several_sizes
 from pointcalo.nn.condition import Condition
 from pointcalo.nn.mlp import mlp
 from pointcalo.nn.standardise import Standardise
@@ -27,8 +27,10 @@ class LayerContext(nn.Module):
         super().__init__()
         self.geometry = geometry
         self.condition = Condition()
-        self.standardise = Standardise(FEATURES)
-        self.network = mlp([FEATURES + self.condition.size + latent, 2 * width, width])
+        self.several_sizes = has_several_sizes(geometry)
+        features = FEATURES + self.several_sizes
+        self.standardise = Standardise(features)
+        self.network = mlp([features + self.condition.size + latent, 2 * width, width])
 
     def fit(self, showers: Showers) -> None:
         """Fit the buffers of normalisation to training showers."""
@@ -63,7 +65,7 @@ class LayerContext(nn.Module):
         centre = (profile.energy * z).sum(dim=1, keepdim=True) / total
         mean = torch.log(excess / (profile.counts.clamp_min(1) * threshold) + 1e-2)
         layer = torch.arange(len(z), device=z.device).expand_as(counts)
-        axis = axis_xy(incident, z)
+        offset, log_area = axis_cell(geometry, axis_xy(incident, z))
         parts = [
             *_neighbouring(hits),
             *_neighbouring(energy),
@@ -73,7 +75,8 @@ class LayerContext(nn.Module):
             torch.log1p(counts.sum(dim=1, keepdim=True)).expand_as(counts),
             torch.log(total).expand_as(counts),
             layer / len(z),
-            axis_offset(geometry, axis),
+            offset,
+            *([log_area] if self.several_sizes else []),
         ]
         return torch.stack(parts, dim=-1)
 

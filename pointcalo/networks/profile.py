@@ -7,6 +7,7 @@ log(X / (N threshold)).
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -17,12 +18,15 @@ from pointcalo.nn.mixture import mixture_log_prob, mixture_log_prob_between, mix
 from pointcalo.nn.mlp import mlp
 from pointcalo.nn.standardise import Standardise
 from pointcalo.showers import Incident, Showers
-from pointcalo.showers.frame import axis_xy
+from pointcalo.showers.frame import ShowerFrame, axis_xy
 from pointcalo.showers.noise import Noise
 
 BELOW_ZERO_HITS = (
     -1e3
 )  # lower edge of the bin of N = 0 in log(1 + N): far away, yet finite for gradients
+RARE = 0.05  # share of the training showers with an edge within the radius where cells count
+FAR_SHARE = 0.999  # of the energy, in the radius beyond which no edge matters
+SEVERAL_SIZES = 1.5  # largest over smallest cell of a layer, above which they differ in size
 MIN_EXCESS = 1e-4  # of N threshold: keeps the logarithm finite where a cell sits on the threshold
 
 
@@ -61,9 +65,15 @@ class ProfileModel(nn.Module):
         embedding: learned numbers a detector layer.
         dropout: share of the recurrent state dropped in training.
 
+    Attributes:
+        seen_radius: about the axis in each layer, within which nearly all showers that it was
+            fitted to had cells, mm, ``[L]``; 0: not known.
+
     Raises:
         ValueError: a layer without a threshold.
     """
+
+    seen_radius: Tensor
 
     def __init__(
         self,
@@ -85,15 +95,19 @@ class ProfileModel(nn.Module):
         self.condition = Condition()
         self.history = Standardise(4)
         self.layer_embedding = nn.Parameter(0.3 * torch.randn(geometry.num_layers, embedding))
-        self.gru = nn.GRU(self.condition.size + embedding + 1 + 4, width, batch_first=True)
+        self.several_sizes = has_several_sizes(geometry)
+        size = self.condition.size + embedding + 1 + self.several_sizes + 4
+        self.gru = nn.GRU(size, width, batch_first=True)
         self.dropout = nn.Dropout(dropout)
         self.count_head = mlp([width, width, 3 * components])
         self.energy_head = mlp([width + 2, width, 3 * components])
         self.register_buffer("log_excess_limits", torch.tensor([-3.0, 3.0]))
+        self.register_buffer("seen_radius", torch.zeros(geometry.num_layers))
 
     def fit(self, showers: Showers) -> None:
         """Fit the buffers of normalisation to training showers."""
         self.condition.fit(showers.incident)
+        self.seen_radius.copy_(radius_with_cells(showers, self.geometry))
         profile = Profile.of(showers, self.geometry)
         self.history.fit(self._history(profile, showers.incident))
         values = self._log_excess(profile)[profile.counts > 0]
@@ -161,12 +175,14 @@ class ProfileModel(nn.Module):
         """What is known before any hit: particle, layer, place of the axis; ``[S, L, F]``."""
         condition = self.condition(incident)
         num_showers, num_layers = len(condition), len(self.layer_embedding)
-        offset = axis_offset(self.geometry, axis_xy(incident, self.geometry.layer_z))
+        axis = axis_xy(incident, self.geometry.layer_z)
+        offset, log_area = axis_cell(self.geometry, axis)
+        places = [offset, log_area] if self.several_sizes else [offset]
         return torch.cat(
             [
                 condition[:, None].expand(-1, num_layers, -1),
                 self.layer_embedding.expand(num_showers, -1, -1),
-                offset[:, :, None],
+                torch.stack(places, dim=-1),
             ],
             dim=-1,
         )
@@ -206,20 +222,52 @@ def _count_features(counts: Tensor) -> Tensor:
     return torch.stack([torch.log1p(counts.float()) - 1.5, (counts == 1).float()], dim=-1)
 
 
-def axis_offset(geometry: Geometry, axis: Tensor) -> Tensor:
-    """Distance from the axis to the nearest cell's centre in units of the cell's size, ``[S, L]``.
-
-    About 0 to 0.5 inside a regular layer, large where the axis runs beside the detector; capped at
-    5.
+def axis_cell(geometry: Geometry, axis: Tensor) -> tuple[Tensor, Tensor]:
+    """Where the axis is in the nearest cell of each layer, and how large that is.
 
     Args:
         geometry: the detector.
         axis: where the axis crosses each layer in mm, ``[S, L, 2]``.
+
+    Returns:
+        Distance to the cell's centre in units of its size (root of the area): about 0 to 0.5 inside
+        a regular layer, large where the axis runs beside the detector, capped at 5; and
+        log(area / 100 mm2), 0 where the layer has no cell; each ``[S, L]``.
     """
     num_showers, num_layers, _ = axis.shape
     layer = torch.arange(num_layers, device=axis.device).repeat(num_showers)
     cell = geometry.nearest(layer, axis.reshape(-1, 2), 1)[:, 0]
     position = geometry.position(cell.clamp_min(0))[:, :2]
     distance = torch.linalg.vector_norm(position - axis.reshape(-1, 2), dim=-1)
-    relative = distance / geometry.area(cell.clamp_min(0)).sqrt()
-    return relative.masked_fill(cell < 0, 5.0).clamp_max(5.0).reshape(num_showers, num_layers)
+    area = geometry.area(cell.clamp_min(0))
+    relative = (distance / area.sqrt()).masked_fill(cell < 0, 5.0).clamp_max(5.0)
+    log_area = torch.log(area / 100.0).masked_fill(cell < 0, 0.0)
+    shape = (num_showers, num_layers)
+    return relative.reshape(shape), log_area.reshape(shape)
+
+
+def has_several_sizes(geometry: Geometry) -> bool:
+    """Whether the cells of some layer differ in area by more than half."""
+    for first, last in pairwise(geometry.layer_start.tolist()):
+        area = geometry.area(torch.arange(first, last, device=geometry.device))
+        if len(area) and float(area.max() / area.min()) > SEVERAL_SIZES:
+            return True
+    return False
+
+
+def radius_with_cells(showers: Showers, geometry: Geometry) -> Tensor:
+    """Radius about the axis in mm within which 95 % of the showers have cells, ``[L]``.
+
+    At most the one that holds 99.9 % of their energy.
+    """
+    frame = ShowerFrame(showers.incident, geometry.layer_z)
+    layer = torch.arange(geometry.num_layers, device=showers.ptr.device).repeat(len(showers))
+    distance = geometry.edge_distance(layer, frame.axis.reshape(-1, 2)).reshape(len(showers), -1)
+    radius = distance.sort(dim=0).values[int(RARE * len(showers))]
+    uv = frame.to_frame(showers.xy, showers.layer, showers.index)
+    away, order = torch.linalg.vector_norm(uv, dim=-1).sort()
+    share = showers.energy[order].double().cumsum(0)
+    if len(share) == 0:
+        return radius.new_zeros(geometry.num_layers)
+    farthest = away[int(torch.searchsorted(share, FAR_SHARE * share[-1]))]
+    return radius.minimum(farthest)

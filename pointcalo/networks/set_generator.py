@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from pointcalo.geometry import Geometry
+from pointcalo.networks.candidates import Beyond
 from pointcalo.networks.context import LayerContext
 from pointcalo.networks.point_set import ENERGY, FEATURES, PointCoordinates, PointSet
 from pointcalo.networks.profile import Profile
@@ -22,14 +23,20 @@ class SetGenerator(nn.Module):
     Points start as noise and are moved by blocks in which they exchange through their layer and
     their shower. The energies above threshold are shares of what the profile gives a layer, so that
     no hit falls below threshold. `points` is differentiable; calling the generator puts the points
-    on different cells, the most energetic first, each on the nearest that is free.
+    on different cells, the most energetic first, each on the nearest that is free. Points outside
+    every cell go to the nearest one, too, and are counted.
 
     Args:
         geometry: the detector.
         latent: size Z of the latent vector.
         width: size of the hidden layers.
         blocks: number of exchanges.
+
+    Attributes:
+        num_outside: points outside every cell, in all calls.
     """
+
+    num_outside: int = 0
 
     def __init__(
         self, geometry: Geometry, *, latent: int = 8, width: int = 48, blocks: int = 2
@@ -58,7 +65,12 @@ class SetGenerator(nn.Module):
 
     @torch.no_grad()
     def forward(
-        self, latent: Tensor, incident: Incident, profile: Profile, noise: Noise
+        self,
+        latent: Tensor,
+        incident: Incident,
+        profile: Profile,
+        noise: Noise,
+        beyond: Beyond | None = None,
     ) -> Showers:
         """Showers on cells with exactly this profile.
 
@@ -67,6 +79,8 @@ class SetGenerator(nn.Module):
             incident: S particles.
             profile: hits and energy of each layer.
             noise: keys of the S showers.
+            beyond: as for cells; a point may lie on any cell, since `coordinates` keeps it where
+                training had some.
 
         Returns:
             Cells in rising order; the energies of each layer sum to the profile's to float
@@ -78,6 +92,7 @@ class SetGenerator(nn.Module):
         points, excess = self._points_and_excess(latent, incident, profile, noise)
         xy, time = self.coordinates.decode(points, incident)
         shower, layer = points.shower, points.layer
+        self.num_outside += int((self.geometry.cell_at(layer, xy) < 0).sum())
         cell = distinct_cells(self.geometry, shower, layer, xy, priority=excess)
         energy = self.geometry.layer_threshold[layer] + excess
         order = (shower * self.geometry.num_cells + cell).argsort()

@@ -1,22 +1,49 @@
 """From incident particles to showers on cells, in batches bounded by their hits."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from pointcalo.models.base import Model
-from pointcalo.showers import Incident, Showers
+from pointcalo.networks.profile import Profile
+from pointcalo.sampling.beyond import BeyondEdges
+from pointcalo.showers import Incident, Showers, segment_sum
 from pointcalo.showers.noise import Noise
 
 PROFILE_BATCH = 1000  # showers whose profiles are drawn together: a profile is small
 LATENT_STREAM = 4  # beside the profile's 0 to 3
 
 
+@dataclass
+class Loss:
+    """What a sampler's showers lost beyond the edges of the detector so far.
+
+    Args:
+        showers: number of them.
+        near: of these near an edge.
+        energy: MeV above threshold, lost or not.
+        lost: MeV lost.
+    """
+
+    showers: int = 0
+    near: int = 0
+    energy: float = 0.0
+    lost: float = 0.0
+
+    @property
+    def share(self) -> float:
+        """Share of the energy that is lost."""
+        return self.lost / self.energy if self.energy else 0.0
+
+
 class Sampler:
     """Draws showers from a trained model.
 
     Shower n of a seed is the same whatever the batch it is drawn in (to rounding of matrix
-    kernels).
+    kernels). Showers near an edge, a hole or a dead cell lose there what falls beyond it; `loss`
+    counts it.
 
     Args:
         model: with ``profile`` and ``generator``, in evaluation mode, on its device.
@@ -32,6 +59,8 @@ class Sampler:
         max_showers: int = 1000,
     ) -> None:
         self.model = model.eval()
+        self.beyond = BeyondEdges(self.model)
+        self.loss = Loss()
         self.max_points = max_points
         self.max_showers = max_showers
 
@@ -49,12 +78,49 @@ class Sampler:
             device = chunk.energy.device
             number = torch.arange(len(chunk), device=device) + first + start
             noise = Noise.for_showers(seed, number)
-            profile = self.model.profile.sample(chunk, noise)
+            near = self.beyond.near(chunk)
+            profile = self._profile(chunk, noise, near)
             latent = noise.latent(self.model.generator.latent, stream=LATENT_STREAM)
             for batch in self._batches(profile.counts.sum(dim=1).tolist()):
-                yield self.model.generator(
-                    latent[batch], chunk[batch], profile[batch], noise[batch]
+                yield self._generate(
+                    latent[batch], chunk[batch], profile[batch], noise[batch], near[batch]
                 )
+
+    def _profile(self, incident: Incident, noise: Noise, near: Tensor) -> Profile:
+        profile = self.model.profile.sample(incident, noise)
+        if bool(near.any()):
+            beyond = self.beyond.profile(incident[near], noise[near])
+            profile.counts[near], profile.energy[near] = beyond.counts, beyond.energy
+        return profile
+
+    def _generate(
+        self, latent: Tensor, incident: Incident, profile: Profile, noise: Noise, near: Tensor
+    ) -> Showers:
+        """Showers of a batch, those near an edge on the extended detector."""
+        sides = [
+            (rows.nonzero()[:, 0], generate)
+            for rows, generate in ((~near, self.model.generator), (near, self.beyond.generate))
+            if bool(rows.any())
+        ]
+        if len(sides) == 1:
+            showers = sides[0][1](latent, incident, profile, noise)
+        else:
+            parts = [
+                generate(latent[rows], incident[rows], profile[rows], noise[rows])
+                for rows, generate in sides
+            ]
+            order = torch.cat([rows for rows, _ in sides]).argsort()
+            showers = Showers.cat(parts)[order]
+        self._count(profile.energy, showers, near)
+        return showers
+
+    def _count(self, energy: Tensor, showers: Showers, near: Tensor) -> None:
+        wanted = energy.double().sum(dim=1)
+        held = segment_sum(showers.energy.double(), showers.ptr)
+        self.loss.showers += len(showers)
+        self.loss.near += int(near.sum())
+        self.loss.energy += float(wanted.sum())
+        self.loss.lost += float((wanted - held)[near].sum())
 
     def _batches(self, hits: list[int]) -> Iterator[slice]:
         start, points = 0, 0

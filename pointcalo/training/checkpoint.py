@@ -13,6 +13,9 @@ from pointcalo.atomic import written_beside
 
 CHECKPOINT_VERSION = 1
 
+# Weights of earlier versions lack these; then they stay as in a new model, which says "not known".
+ADDED = frozenset({"profile.seen_radius"})
+
 
 def save_atomically(content: dict[str, Any], path: Path) -> None:
     """Write beside ``path`` and rename: a broken write leaves the former file as it was.
@@ -67,7 +70,9 @@ def load_weights_into(model: nn.Module, weights: dict[str, Tensor]) -> None:
     Raises:
         ValueError: names or shapes differ.
     """
-    own = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    state = model.state_dict()
+    weights = {name: state[name] for name in ADDED & state.keys()} | weights
+    own = {name: tuple(value.shape) for name, value in state.items()}
     given = {name: tuple(value.shape) for name, value in weights.items()}
     differing = sorted(
         name for name in own.keys() | given.keys() if own.get(name) != given.get(name)

@@ -7,7 +7,7 @@ import torch
 from networks.showers import blobs, incident_particles
 
 from pointcalo.geometry import Geometry
-from pointcalo.networks.profile import Profile, ProfileModel, axis_offset
+from pointcalo.networks.profile import Profile, ProfileModel, axis_cell
 from pointcalo.showers.noise import Noise
 
 
@@ -67,8 +67,8 @@ def test_axis_offset_is_the_distance_in_cells() -> None:
     axis[..., 0] = 3.0
     size = geometry.area(torch.tensor([0])).sqrt()
     expected = torch.full((1, geometry.num_layers), 3.0 / float(size))
-    torch.testing.assert_close(axis_offset(geometry, axis), expected)
-    assert float(axis_offset(geometry, axis + 1e4).min()) == 5.0
+    torch.testing.assert_close(axis_cell(geometry, axis)[0], expected)
+    assert float(axis_cell(geometry, axis + 1e4)[0].min()) == 5.0
 
 
 def test_a_layer_without_threshold_is_refused() -> None:
