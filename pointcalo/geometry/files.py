@@ -142,10 +142,13 @@ def _layer_from(
     values: dict[str, Any], end: float, reader: SegmentationReader, index: int
 ) -> DetectorLayer:
     """One layer; without z_mm it follows directly behind `end`."""
+    absorber = values.get("absorber") or []
+    if not isinstance(absorber, list):
+        raise ValueError(f"absorber is {absorber!r}; expected [[material, thickness in mm], ...]")
     layer = DetectorLayer(
         segmentation=reader.read(values["segmentation"], index),
         z=values.get("z_mm", 0.0),
-        absorber=tuple(values.get("absorber") or ()),
+        absorber=tuple(absorber),
         active=values.get("active"),
         threshold=values.get("threshold_MeV", 0.0),
         gaps=values.get("gaps", 1),

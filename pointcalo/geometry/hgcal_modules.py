@@ -107,15 +107,18 @@ def _check_type(module: Module, number: int) -> None:
 
 
 def _cells(modules: list[Module], layer: DetectorLayer) -> Segmentation:
-    """The cells of one plane: wafers as a table, tiles in rings."""
+    """The cells of one plane: wafers as a table up to where the rings of tiles begin."""
     wafers = [module for module in modules if not module.typecode.startswith("TM")]
-    parts: list[Segmentation] = [_silicon(wafers)] if wafers else []
-    if len(wafers) < len(modules):
-        parts += [part for part in parts_of(layer.segmentation) if isinstance(part, Polar)]
+    tiles = [part for part in parts_of(layer.segmentation) if isinstance(part, Polar)]
+    if len(wafers) == len(modules):
+        return _silicon(wafers, math.inf)
+    if not tiles:
+        raise ValueError(f"plane {modules[0].plane} has tiles; expected silicon only")
+    parts = [*([_silicon(wafers, tiles[0].edges[0])] if wafers else []), *tiles]
     return parts[0] if len(parts) == 1 else Composite(parts=tuple(parts))
 
 
-def _silicon(wafers: list[Module]) -> CellTable:
+def _silicon(wafers: list[Module], radius_mm: float) -> CellTable:
     centres = wafer_centres(np.array([(wafer.u, wafer.v) for wafer in wafers]))
     tree = cKDTree(centres)
     xy, area = [], []
@@ -127,7 +130,9 @@ def _silicon(wafers: list[Module]) -> CellTable:
             towards = cells @ (near - centre).sum(axis=0)
             kept = np.argsort(-towards, kind="stable")[: round(share * len(cells))]
             cells = cells[np.sort(kept)]
-        xy.append(centre + cells)
+        cells = centre + cells
+        cells = cells[np.hypot(*cells.T) <= radius_mm]
+        xy.append(cells)
         area.append(np.full(len(cells), math.sqrt(0.75) * (WAFER_MM / edge) ** 2 / 3.0))
     x, y = np.concatenate(xy).T
     return CellTable(x, y, np.concatenate(area))

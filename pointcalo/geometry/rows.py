@@ -40,6 +40,8 @@ class RowSegmentation(FormulaSegmentation):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not isinstance(self.rows, list | tuple):
+            raise ValueError(f"rows is {self.rows!r}; expected [from, to, count, num_phi] entries")
         object.__setattr__(self, "rows", tuple(_row(entry) for entry in self.rows))
         object.__setattr__(self, "phi", pair("phi", self.phi))
         if not self.rows:

@@ -73,7 +73,7 @@ class SegmentationReader:
         if not isinstance(entry, Mapping) or "type" not in entry:
             raise ValueError("segmentation has no key 'type'")
         entry = {key: value for key, value in entry.items() if key not in DEAD_KEYS}
-        kind = entry["type"]
+        kind = str(entry["type"])
         if kind == CellTable.kind:
             return self._table(entry, layer)
         if kind not in FORMULAS:

@@ -1,11 +1,15 @@
+import contextlib
 import copy
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pointcalo.geometry import Geometry, geometry_names
+from pointcalo.geometry.files import geometry_from
 
 BLOCK = {
     "repeat": 3,
@@ -176,3 +180,45 @@ def test_the_readout_is_kept_and_leaves_the_hash_alone(tmp_path: Path) -> None:
     assert Geometry.load(tmp_path / "saved.yaml").readout == fields
     piece = geometry.region(torch.zeros(3), torch.tensor([0.0, 0.0, 1.0]), 20.0).geometry
     assert piece.to("cpu").readout == fields
+
+
+RICH = {
+    "name": "rich",
+    "face_mm": 1.0,
+    "mirror": False,
+    "layers": [
+        BLOCK | {"gaps": 1},
+        {
+            "active": ["Si", 0.5],
+            "z_mm": 50,
+            "segmentation": [
+                {"type": "polar", "rows": [[0, 5, 1, 3]], "phi": [0, 1], "spacing": "even"},
+                {"type": "eta_phi", "radius_mm": 100, "rows": [[1, 2, 4, 5]], "discs": [[0, 0, 9]]},
+            ],
+        },
+    ],
+}
+ODD = st.one_of(
+    st.sampled_from([None, True, "x", [], {}, [[None]], [1], ["W", 1], {"each": 3}, {"each": [1]}]),
+    st.floats(-10.0, 10.0),
+    st.sampled_from([float("nan"), float("inf"), -1, 0]),
+)
+
+
+def _places(value: object, place: tuple = ()) -> list[tuple]:
+    keys = (
+        value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    )
+    return [place, *(deep for key in keys for deep in _places(value[key], (*place, key)))]
+
+
+@settings(max_examples=300)
+@given(place=st.sampled_from(_places(RICH)[1:]), odd=ODD)
+def test_an_odd_value_anywhere_is_one_line(place: tuple, odd: object) -> None:
+    content = copy.deepcopy(RICH)
+    inner = content
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = odd
+    with contextlib.suppress(ValueError):
+        assert geometry_from(content, Path()).num_layers > 0
