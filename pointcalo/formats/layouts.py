@@ -86,6 +86,8 @@ CLASSES = {
     "getting_high": "getting_high.GettingHigh",
     "ild_hadrons": "getting_high.Hadrons",
     "two_angle": "two_angle.TwoAngle",
+    "caloclouds": "caloclouds.CaloClouds",
+    "caloclouds_grid": "caloclouds_grid.CaloCloudsGrid",
     "calogan": "calogan.CaloGAN",
     "3dgan": "gan3d.GAN3D",
     "3dgan_angle": "gan3d.GAN3DAngle",
