@@ -78,3 +78,46 @@ def test_stream_speed(
     result = json.loads(capsys.readouterr().out.partition("\n{")[2].join(["{", ""]))
     assert set(result) == {"pointcalo", "showerdata"}
     assert all(0 < row["speed_relative_to_memory"] < 10 for row in result.values())
+
+
+@pytest.fixture(scope="module")
+def comparison() -> SimpleNamespace:
+    return SimpleNamespace(**runpy.run_path(str(TOOLS / "compare_simulation.py")))
+
+
+def test_differences_of_the_comparison(comparison: SimpleNamespace) -> None:
+    first = torch.tensor([1.0, 2.0, 3.0, float("nan")], dtype=torch.float64)
+    second = torch.tensor([2.0, 2.0, 5.0, 7.0], dtype=torch.float64)
+    table = comparison.Table(["Geant4", "parametric"])
+    table.mean("cells", [first, second])
+    # differences 1, 0, 2 have a mean of 1 with an error of 1 / sqrt(3)
+    assert table.lines[-1] == "| cells | 2.000 | 3.000 (+50.0 %, +1.7) |"
+    assert table.pulls[0] == pytest.approx([3**0.5])
+
+
+def test_spread_of_the_comparison(comparison: SimpleNamespace) -> None:
+    generator = torch.Generator().manual_seed(1)
+    answer = 5 * (1 + 0.1 * torch.randn(4000, generator=generator, dtype=torch.float64))
+    root = torch.full_like(answer, 2.0)  # 4 GeV
+    assert float(comparison.spread(answer, root)) == pytest.approx(20, rel=0.05)
+    # two independent spreads of 4000 showers: each is known to about 1.4 %
+    assert 0.2 < comparison.spread_error(answer, answer.flip(0), root) < 0.6
+
+
+def test_compare_simulation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toy = Geometry.load("toy")
+    incident = ParticleGun.at(toy, particle="photon", energy_GeV=(1.0, 20.0)).draw(200, seed=1)
+    sample = ParametricSimulation(toy).simulate(incident, seed=2)
+    path = tmp_path / "sample.h5"
+    write(path, sample, geometry_name="toy", geometry_hash=toy.hash, source="parametric")
+    arguments = ["compare_simulation.py", "toy", "--sample", str(path), "--split", "all"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    runpy.run_path(str(TOOLS / "compare_simulation.py"), run_name="__main__")
+    printed = capsys.readouterr().out
+    assert "toy: 200 showers." in printed
+    assert "| | sample | parametric (difference) |" in printed
+    assert "| 2-5 GeV: energy, MeV per GeV |" in printed and "| layer 7, MeV per GeV |" in printed
+    # the same simulation with another seed differs by chance alone
+    assert float(printed.rsplit(maxsplit=1)[1]) < 1.6
