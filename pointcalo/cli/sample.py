@@ -1,6 +1,6 @@
 """`pointcalo sample`: showers from a trained generator."""
 
-from collections.abc import Iterator
+import sys
 from pathlib import Path
 from time import perf_counter
 
@@ -10,13 +10,17 @@ from tqdm import tqdm
 
 from pointcalo.cli.run_directory import run_config, trained_model, trained_on
 from pointcalo.cli.simulate import GUN, incident_like
-from pointcalo.formats import write
+from pointcalo.formats import NativeWriter
 from pointcalo.geometry import Geometry
 from pointcalo.sampling import Sampler
-from pointcalo.showers import Incident, Showers
+from pointcalo.showers import Incident
 from pointcalo.simulation import ParticleGun
 
 ANGLE = ("direction", "eta", "theta_deg")  # of which one is given
+NO_RADIUS = (
+    "pointcalo sample: this run does not record how far from an edge it was trained, so showers "
+    "near one lose no energy; train again"
+)
 
 
 def run(config: DictConfig) -> None:
@@ -24,23 +28,42 @@ def run(config: DictConfig) -> None:
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     model, geometry = trained_model(config.run, config.device)
+    if config.geometry is not None:
+        geometry = Geometry.load(config.geometry).to(config.device)
+        model = model.on(geometry)
     incident = _incident(config, geometry).to(config.device)
     sampler = Sampler(model, max_points=config.max_points, max_showers=config.max_showers)
+    if not sampler.beyond.known:
+        print(NO_RADIUS, file=sys.stderr)
+    file = NativeWriter(
+        config.output,
+        geometry_name=geometry.name,
+        geometry_hash=geometry.hash,
+        source=_source(config),
+        attributes={"seed": config.seed},
+    )
     start = perf_counter()
-    with tqdm(total=len(incident), unit="shower", desc="sample", disable=None) as bar:
-        number = write(
-            config.output,
-            _counted(sampler.sample(incident, config.seed), bar),
-            geometry_name=geometry.name,
-            geometry_hash=geometry.hash,
-            source=_source(config),
-            attributes={"seed": config.seed},
-        )
-    milliseconds = 1e3 * (perf_counter() - start) / number
+    with file, tqdm(total=len(incident), unit="shower", desc="sample", disable=None) as bar:
+        for showers in sampler.sample(incident, config.seed):
+            file.append(showers.to("cpu"))
+            bar.update(len(showers))
+        file.attributes["energy_outside_cells"] = sampler.loss.share
+    milliseconds = 1e3 * (perf_counter() - start) / file.num_showers
     print(
-        f"{number} showers in {config.output}, {milliseconds:.2f} ms each "
+        f"{file.num_showers} showers in {config.output}, {milliseconds:.2f} ms each "
         f"({torch.get_num_threads()} threads, writing included)"
     )
+    print(_lost(sampler))
+
+
+def _lost(sampler: Sampler) -> str:
+    """What fell outside every cell, in a line."""
+    loss = sampler.loss
+    text = f"{100 * loss.share:.2g} % of the energy lost outside every cell"
+    text += f", {loss.near} of {loss.showers} showers near an edge"
+    if loss.moved:
+        text += f"; {loss.moved} points outside every cell went to the nearest one"
+    return text
 
 
 def _incident(config: DictConfig, geometry: Geometry) -> Incident:
@@ -67,12 +90,6 @@ def _gun(config: DictConfig, geometry: Geometry) -> ParticleGun:
         {} if trained is None else {k: trained[k] for k in GUN if k not in ANGLE or not angle}
     )
     return ParticleGun.at(geometry, **{**defaults, **given})
-
-
-def _counted(batches: Iterator[Showers], bar: tqdm) -> Iterator[Showers]:
-    for batch in batches:
-        yield batch.to("cpu")
-        bar.update(len(batch))
 
 
 def _source(config: DictConfig) -> str:

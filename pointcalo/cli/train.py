@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
@@ -24,8 +25,12 @@ from pointcalo.cli.run_directory import (
 from pointcalo.formats import ShowerStream, open_files
 from pointcalo.geometry import Geometry
 from pointcalo.resources import folder
+from pointcalo.showers import Incident, axis_xy
 from pointcalo.training import Trainer
 
+NEAR_EDGE_MM = 50.0
+FEW = 0.02  # share of particles near an edge that is not worth a word
+MOST_LOOKED_AT = 2000
 SIMULATED = "showers.h5"  # parametric showers of a run, in its directory
 
 
@@ -74,6 +79,7 @@ def _train(
             describe_run(directory, config, geometry, source)
         train, validation = (stream.num_showers for stream in streams)
         print(f"{directory}: {train} training and {validation} validation showers", flush=True)
+        _warn_of_edges(files[0].incident()[:MOST_LOOKED_AT], geometry)
     outcome = trainer.fit(model, *streams, resume=resume)
     if outcome.reason == "interrupted":
         print(f"go on with: pointcalo train geometry={config.geometry} resume={directory}")
@@ -84,6 +90,21 @@ def _train(
         like = f"like={config.data} split=test"
         print(f"next: pointcalo sample run={directory} {like} output=generated.h5")
     return 0
+
+
+def _warn_of_edges(incident: Incident, geometry: Geometry) -> None:
+    """Say what share of the particles comes near an edge, if that is more than a few."""
+    axis = axis_xy(incident, geometry.layer_z.cpu())
+    layer = torch.arange(geometry.num_layers).repeat(len(axis))
+    distance = geometry.edge_distance(layer, axis.reshape(-1, 2).to(geometry.device)).cpu()
+    near = (distance.reshape(axis.shape[:2]) < NEAR_EDGE_MM).any(dim=1)
+    share = float(near.float().mean())
+    if share > FEW:
+        print(
+            f"pointcalo train: {100 * share:.2g} % of the particles pass within {NEAR_EDGE_MM:g} "
+            "mm of an edge; the energy that showers lose there is learned as an average",
+            file=sys.stderr,
+        )
 
 
 def _resumed_config(config: DictConfig, directory: Path) -> DictConfig:

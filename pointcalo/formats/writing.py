@@ -39,7 +39,7 @@ class NativeWriter:
         geometry_hash: its hash; empty where it is not known.
         source: who made the showers, in words.
         points: what a row is: cells (one row a cell) or deposits.
-        attributes: more attributes of the file.
+        attributes: more attributes of the file; `attributes` may be added to until its end.
         compression: gzip, or lzf (quicker, larger).
 
     Raises:
@@ -96,6 +96,7 @@ class NativeWriter:
                 raise error
             if self.num_showers == 0:
                 raise ValueError(f"{self.path}: no showers to write")
+            self._file.attrs.update(self.attributes)  # some are known only now
 
     def _finish(self) -> None:
         self._file.close()

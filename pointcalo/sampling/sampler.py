@@ -25,12 +25,15 @@ class Loss:
         near: of these near an edge.
         energy: MeV above threshold, lost or not.
         lost: MeV lost.
+        moved: points that a generator of sets put outside every cell, so that they went to the
+            nearest one.
     """
 
     showers: int = 0
     near: int = 0
     energy: float = 0.0
     lost: float = 0.0
+    moved: int = 0
 
     @property
     def share(self) -> float:
@@ -61,6 +64,7 @@ class Sampler:
         self.model = model.eval()
         self.beyond = BeyondEdges(self.model)
         self.loss = Loss()
+        self._outside_before = model.generator.num_outside
         self.max_points = max_points
         self.max_showers = max_showers
 
@@ -121,6 +125,7 @@ class Sampler:
         self.loss.near += int(near.sum())
         self.loss.energy += float(wanted.sum())
         self.loss.lost += float((wanted - held)[near].sum())
+        self.loss.moved = self.model.generator.num_outside - self._outside_before
 
     def _batches(self, hits: list[int]) -> Iterator[slice]:
         start, points = 0, 0

@@ -59,6 +59,26 @@ def test_sample_like_a_file(run: Path, tmp_path: Path) -> None:
     assert bool((showers.energy >= toy.layer_threshold[showers.layer]).all())
 
 
+def test_sample_in_a_detector_with_a_hole(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    detector = tmp_path / "holed.yaml"
+    text = (run / "geometry.yaml").read_text()
+    detector.write_text(text.replace("radius_mm: 98.0", "radius_mm: 98.0, holes: [[0, 0, 20]]"))
+    output = tmp_path / "x.h5"
+    settings = ["showers=9", "energy_GeV=3", "theta_deg=5", "threads=1", f"output={output}"]
+    assert main(["sample", f"run={run}", f"geometry={detector}", *settings]) == 0
+    said = capsys.readouterr().out
+    assert "% of the energy lost outside every cell, 9 of 9 showers near an edge" in said
+    file, holed = NativeFile(output), Geometry.load(detector)
+    assert file.geometry_hash == holed.hash
+    assert 0.1 < file.attributes["energy_outside_cells"] < 1.0
+    showers = file.read()
+    assert bool((holed.cell_at(showers.layer, showers.xy) >= 0).all())
+    assert main(["sample", f"run={run}", "geometry=hgcal", *settings]) == 2
+    assert "layers of other depths or thresholds than toy" in capsys.readouterr().err
+
+
 def test_sample_particles_of_ones_own(run: Path, tmp_path: Path) -> None:
     one, other = tmp_path / "one.h5", tmp_path / "other.h5"
     settings = ["showers=9", "energy_GeV=3", "theta_deg=10", "threads=1"]
