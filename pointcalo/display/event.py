@@ -98,7 +98,9 @@ def event_of(
     held = shower.keep(known)
     stray = held.keep(geometry.cell_at(held.layer, held.xy) < 0)
     on_cells, _ = Projector(geometry)(held)
-    total, kept = (float(part.energy.double().sum()) for part in (shower, on_cells))
+    total, known_energy, lost = (
+        float(part.energy.double().sum()) for part in (shower, held, stray)
+    )
     below = 0.0
     if threshold:
         on_cells, below = on_cells.above_threshold(geometry)
@@ -112,7 +114,7 @@ def event_of(
         showers=on_cells,
         stray=stray,
         geometry=geometry,
-        outside=max(0.0, 1 - kept / total) if total > 0 else 0.0,
+        outside=(total - known_energy + lost) / total,
         below=below,
         title=f"{describe(shower.incident)}, {geometry.name}, {name}",
         source=source,

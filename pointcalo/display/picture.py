@@ -85,16 +85,20 @@ def _draw_sides(
     border = outlines(event.geometry, showers.cell[order])
     depth, colour = z[showers.layer[order]].numpy(), look.to_rgba(showers.energy[order].numpy())
     thick = _thickness(z[event.layers])
+    wide = thick[showers.layer[order] - event.layers[0]].tolist()
     low, high = border.amin(dim=1).numpy(), border.amax(dim=1).numpy()
     for number, axes in enumerate(pair):
         bars = [
-            Rectangle((at - thick / 2, start), thick, stop - start)
-            for at, start, stop in zip(depth, low[:, number], high[:, number], strict=True)
+            Rectangle((at - width / 2, start), width, stop - start)
+            for at, width, start, stop in zip(
+                depth, wide, low[:, number], high[:, number], strict=True
+            )
         ]
         axes.add_collection(PatchCollection(bars, facecolor=colour, edgecolor="none"))
         line = event.axis[event.layers, number]
         axes.plot(z[event.layers], line, color=BLUE, linewidth=1.0, linestyle="--")
-        axes.set_xlim(float(z[event.layers].min()) - thick, float(z[event.layers].max()) + thick)
+        margin = float(thick.max())
+        axes.set_xlim(float(z[event.layers].min()) - margin, float(z[event.layers].max()) + margin)
         axes.set_ylim(
             float(line.min()) - 1.1 * event.radius, float(line.max()) + 1.1 * event.radius
         )
@@ -131,7 +135,7 @@ def _draw_front(axes: Axes, event: Event, layer: int, half: float, look: ScalarM
     here = event.showers.layer == layer
     total, hits = float(event.showers.energy[here].sum()), int(here.sum())
     cells = "1 cell" if hits == 1 else f"{hits} cells"
-    axes.set_title(f"layer {layer}: {total:.3g} MeV in {cells}", fontsize=10)
+    axes.set_title(f"layer {layer}: {_energy(total)} MeV in {cells}", fontsize=10)
     axes.set(xlabel="x [mm]", ylabel="y [mm]" if axes.get_subplotspec().is_first_col() else "")
 
 
@@ -156,6 +160,13 @@ def _half_window(event: Event, layers: list[int]) -> float:
     return max(min(float(away.max()) + size, event.radius), 4 * size)
 
 
-def _thickness(z: torch.Tensor) -> float:
-    """Of a bar in the side views, mm: nearly the distance of neighbouring layers."""
-    return 0.8 * float(z.diff().abs().median()) if len(z) > 1 else 1.0
+def _thickness(z: torch.Tensor) -> torch.Tensor:
+    """Of the bars of each layer [L] in the side views, mm: they do not touch those beside them."""
+    apart = (z[:, None] - z).abs()
+    apart[apart == 0] = torch.inf
+    gap = apart.amin(dim=1)
+    return 0.8 * torch.where(gap.isfinite(), gap, 1.0)
+
+
+def _energy(value: float) -> str:
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"

@@ -1,5 +1,7 @@
 """What is drawn of a shower, and what is said of the rest."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -9,7 +11,7 @@ from pointcalo.geometry import Geometry
 from pointcalo.showers import Showers
 
 
-@pytest.mark.parametrize("name", ["toy", "hgcal", "ild"])
+@pytest.mark.parametrize("name", ["toy", "hgcal", "ild", "atlas", "calogan"])
 def test_outlines_enclose_the_area_of_the_cell(name: str) -> None:
     geometry = Geometry.load(name)
     cell = torch.tensor([0, geometry.num_cells // 2, geometry.num_cells - 1])
@@ -17,6 +19,21 @@ def test_outlines_enclose_the_area_of_the_cell(name: str) -> None:
     x, y = border.unbind(-1)
     area = 0.5 * (x * y.roll(-1, 1) - y * x.roll(-1, 1)).sum(1)
     assert torch.allclose(area, geometry.area(cell).double(), rtol=2e-3)
+
+
+def test_outline_of_a_ring_encloses_the_ring_alone(tmp_path: Path) -> None:
+    (tmp_path / "rings.yaml").write_text(
+        "name: rings\nlayers:\n  - active: [Si, 0.5]\n    segmentation:\n"
+        "      {type: polar, rows: [[0, 10, 1, 1], [10, 30, 1, 1], [30, 50, 1, 8]]}\n"
+    )
+    geometry = Geometry.load(tmp_path / "rings.yaml")
+    border = outlines(geometry, torch.tensor([0, 1])).double()
+    x, y = border.unbind(-1)
+    area = 0.5 * (x * y.roll(-1, 1) - y * x.roll(-1, 1)).sum(1)
+    assert torch.allclose(area, geometry.area(torch.tensor([0, 1])).double(), rtol=5e-3)
+    reach = border[1].norm(dim=1)
+    assert float(reach.min()) == pytest.approx(10, rel=1e-2)
+    assert float(reach.max()) == pytest.approx(30, rel=1e-2)
 
 
 def test_event_accounts_for_all_of_the_energy(toy: Geometry, shower: Showers) -> None:
