@@ -139,7 +139,10 @@ def _first(fault: Fault) -> str:
 
 
 def _layers(found: Inspection) -> list[str]:
-    missed = (found.layer_rows == 0).nonzero()[:, 0].tolist()
+    empty = found.layer_rows == 0
+    reached = found.layers_ahead
+    empty[: len(reached)] &= reached  # the other side of a detector is no fault
+    missed = empty.nonzero()[:, 0].tolist()
     if not missed or found.num_points == 0:
         return []
     return [f"no row in layer {_numbers(missed)} of 0-{len(found.layer_rows) - 1}"]

@@ -75,6 +75,7 @@ class Inspection:
             the centre of its cell, mm).
         incident, visible: energy in MeV.
         layer_rows: rows in each layer, [L] int64, as many layers as were hit or the geometry has.
+        layers_ahead: whether a particle flies towards each layer of the geometry, [L] bool.
         faults: by name, of rows: outside (every cell), repeated (cell of a shower), off_centre,
             below (threshold), no_energy; of showers: empty, above_incident, no_layer_ahead.
     """
@@ -88,6 +89,7 @@ class Inspection:
         self.faults: defaultdict[str, Fault] = defaultdict(Fault)
         num_layers = 0 if geometry is None else geometry.num_layers
         self.layer_rows = torch.zeros(num_layers, dtype=torch.int64)
+        self.layers_ahead = torch.zeros(num_layers, dtype=torch.bool)
 
     def add(self, showers: Showers, number: int) -> None:
         """Take in showers of which the first has this number in the file."""
@@ -111,7 +113,9 @@ class Inspection:
         ahead = along > 0
         if self.geometry is not None:
             depth = self.geometry.layer_z - incident.position[:, 2:]
-            ahead = (depth * along[:, None] > 0).any(dim=1)
+            layers = depth * along[:, None] > 0
+            self.layers_ahead |= layers.any(dim=0)
+            ahead = layers.any(dim=1)
         self.faults["no_layer_ahead"].add_showers(~ahead, number)
 
     def _add_rows(self, showers: Showers, number: int) -> None:

@@ -1,6 +1,7 @@
 """`pointcalo inspect` on showers made by hand, each with one known defect."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -174,6 +175,16 @@ def test_empty_showers_and_layers_are_found(toy: Geometry, say: Say) -> None:
     assert "2 things look wrong" in text
     assert "- 1 shower without energy; shower 5" in text
     assert "- no row in layer 4-6 of 0-7" in text
+
+
+def test_the_other_side_of_a_detector_may_stay_empty(
+    toy: Geometry, say: Say, tmp_path: Path
+) -> None:
+    layers = [*toy.layers[:4], *(replace(layer, z=-layer.z) for layer in toy.layers[:4])]
+    Geometry("toy", layers).save(tmp_path / "two.yaml")
+    showers = good(toy)
+    text = say(showers.keep(showers.layer < 3), "geometry=two.yaml")
+    assert "- no row in layer 3 of 0-7" in text
 
 
 def test_showers_that_cannot_be_read_are_counted_and_the_rest_is_read(
