@@ -36,6 +36,7 @@ from pointcalo.showers import (
 
 CHUNK = 1 << 19  # voxels that are compressed together
 PIECE = 1 << 23  # voxels in memory at a time
+LARGEST_PIECE = 1 << 25  # the same, where a file is compressed in larger pieces
 LARGEST_SHOWER = 1 << 24  # voxels
 
 
@@ -163,7 +164,8 @@ class DenseFile(ShowerFile):
         with open_hdf5(path) as file, damage_named(path):
             self._num_showers = check_rows(file, path, voxels)
             size = sum(math.prod(file[name].shape[1:]) for name in voxels)
-            self.together = (file[voxels[0]].chunks or (1,))[0]
+            rows = (file[voxels[0]].chunks or (1,))[0]
+        self.together = rows if rows * size <= LARGEST_PIECE else 1
         if size != len(grid.cell):
             raise ValueError(
                 f"{path}: {size} voxels a shower, geometry {grid.geometry.name!r} has "
@@ -208,8 +210,7 @@ class DenseFile(ShowerFile):
 
     def _pieces(self, first: int, last: int) -> Iterator[tuple[int, NDArray[Any]]]:
         """First shower and voxels [s, V] in MeV of pieces of a bounded size."""
-        step = max(1, PIECE // len(self.grid.cell))
-        step = step // self.together * self.together or step
+        step = max(1, PIECE // len(self.grid.cell) // self.together) * self.together
         cuts = [first, *range(first // step * step + step, last, step), last]
         with open_hdf5(self.path) as file, damage_named(self.path):
             for start, stop in pairwise(cuts):

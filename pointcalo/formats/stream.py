@@ -190,6 +190,7 @@ class _InMemory:
     """Showers in memory, read like a file."""
 
     source = "showers in memory"
+    together = 1
 
     def __init__(self, showers: Showers) -> None:
         self.showers = showers
@@ -229,7 +230,9 @@ def split_numbers(number: int, split: str) -> Tensor:
 
 def _blocks(source: ShowerFile | _InMemory, split: str) -> list[_Block]:
     numbers = split_numbers(len(source), split)
-    block = torch.div(source.offset[numbers], BLOCK_POINTS, rounding_mode="floor")
+    # What is stored together is decompressed together: a block ends where that does.
+    start = source.offset[numbers - numbers % source.together]
+    block = torch.div(start, BLOCK_POINTS, rounding_mode="floor")
     cuts = (block.diff() > 0).nonzero()[:, 0] + 1
     parts = torch.tensor_split(numbers, cuts)
     return [_Block(source, part) for part in parts if len(part)]

@@ -66,11 +66,19 @@ class Showers:
     def __post_init__(self) -> None:
         self._check_shapes()
         self._check_ptr()
+        if self.num_points and not self._all_right():
+            self._explain(int(self._wrong().nonzero()[0]))
+
+    def _all_right(self) -> bool:
+        """Whether no point is wrong, in one pass over each tensor."""
+        low, high = torch.aminmax(self.points)  # a NaN makes both NaN
+        whole = [self.layer] if self.cell is None else [self.layer, self.cell]
+        least = torch.stack([values.min() for values in whole]).min()
+        return bool(low.isfinite() & high.isfinite() & (self.energy.min() >= 0) & (least >= 0))
+
+    def _wrong(self) -> Tensor:
         wrong = ~self.points.isfinite().all(dim=1) | (self.energy < 0) | (self.layer < 0)
-        if self.cell is not None:
-            wrong |= self.cell < 0
-        if bool(wrong.any()):
-            self._explain(int(wrong.nonzero()[0]))
+        return wrong if self.cell is None else wrong | (self.cell < 0)
 
     def _check_shapes(self) -> None:
         num = len(self.points) if self.points.dim() else 0

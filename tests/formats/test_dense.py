@@ -10,7 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from pointcalo.formats import dense
+from pointcalo.formats import ShowerStream, dense, stream
 from pointcalo.formats.dense import Columns, DenseFile, Grid, Losses, check_rows, read_column
 from pointcalo.formats.layouts import Outgoing
 from pointcalo.geometry import Geometry
@@ -228,3 +228,16 @@ def test_a_particle_that_readers_do_not_take(make_showers: MakeShowers) -> None:
         losses = Losses(usual=usual)
         losses.note(photon)
         assert losses.phrases() == lost
+
+
+def test_a_block_of_a_stream_ends_where_a_piece_of_the_file_does(
+    grid: Grid, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = Plain(path, grid, ("voxels",), 1.0)
+    assert file.together == len(file)  # a small file is compressed as one
+    file.together = 16
+    monkeypatch.setattr(stream, "BLOCK_POINTS", int(file.offset[5]))
+    blocks = ShowerStream([file], batch=4, split="all").blocks
+    assert [block.numbers[0].item() for block in blocks] == [0, 16, 32]
+    monkeypatch.setattr(dense, "LARGEST_PIECE", 39 * len(grid.cell))
+    assert Plain(path, grid, ("voxels",), 1.0).together == 1
