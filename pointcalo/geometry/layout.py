@@ -1,12 +1,11 @@
 """What a detector description holds, and what the user supplies where it holds less."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pointcalo.geometry.geometry import Geometry
 from pointcalo.geometry.layer import DetectorLayer, Slab
-from pointcalo.geometry.placement import Placement
 from pointcalo.geometry.segmentation import Segmentation, number
 
 Stack = tuple[tuple[Slab, ...], Slab | None, int]
@@ -27,8 +26,7 @@ class Layout:
         z_mm: [L] middle of the active material.
         stacks: [L] materials.
         threshold: [L] smallest energy of a hit in MeV.
-        readout: see `Geometry`.
-        placement: see `Geometry`.
+        whole: the geometry, where that is what was read; it keeps what layers do not hold.
     """
 
     name: str
@@ -38,8 +36,7 @@ class Layout:
     z_mm: tuple[float, ...] | None = None
     stacks: tuple[Stack, ...] | None = None
     threshold: tuple[float, ...] | None = None
-    readout: str = ""
-    placement: Placement | None = None
+    whole: Geometry | None = None
 
     @classmethod
     def of(cls, geometry: Geometry, kind: str) -> "Layout":
@@ -53,8 +50,7 @@ class Layout:
             z_mm=tuple(layer.z for layer in layers),
             stacks=tuple((layer.absorber, layer.active, layer.gaps) for layer in layers),
             threshold=tuple(layer.threshold for layer in layers),
-            readout=geometry.readout,
-            placement=geometry.placement,
+            whole=geometry,
         )
 
     @property
@@ -114,23 +110,20 @@ class Supplement:
         stacks = layout.stacks or (UNKNOWN,) * L
         if of_stack:
             stacks = tuple((layer.absorber, layer.active, layer.gaps) for layer in of_stack)
-        return Geometry(
-            layout.name,
-            [
-                DetectorLayer(
-                    segmentation=layout.segmentations[n],
-                    z=z[n],
-                    absorber=stacks[n][0],
-                    active=stacks[n][1],
-                    gaps=stacks[n][2],
-                    threshold=threshold[n],
-                )
-                for n in range(L)
-            ],
-            layout.summary,
-            readout=layout.readout,
-            placement=layout.placement,
-        )
+        layers = [
+            DetectorLayer(
+                segmentation=layout.segmentations[n],
+                z=z[n],
+                absorber=stacks[n][0],
+                active=stacks[n][1],
+                gaps=stacks[n][2],
+                threshold=threshold[n],
+            )
+            for n in range(L)
+        ]
+        if layout.whole is not None:
+            return replace(layout.whole, layers=layers)
+        return Geometry(layout.name, layers, layout.summary)
 
     def _depth(self, L: int) -> list[float] | None:
         if self.layer_z_mm is None or isinstance(self.layer_z_mm, Sequence):

@@ -1,6 +1,7 @@
 """ShowerData's `DetectorGeometry`, written as JSON or YAML: an ECAL and an HCAL of squares.
 
-It holds the depth of every layer, cells and thresholds, but no materials and no outline.
+It holds the depth of every layer, cells and thresholds, but no materials and no outline. That of
+ILD is read as the geometry `ild_ecal_hcal`.
 Source: showerdata/detector.py of the package showerdata (FLC-QU-hep/ShowerData).
 """
 
@@ -8,14 +9,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from pointcalo.geometry.cartesian import Cartesian
+from pointcalo.geometry.files import read_yaml
 from pointcalo.geometry.layout import Layout
 from pointcalo.geometry.segmentation import number, whole
+from pointcalo.resources import folder
 
 MARK = "layer_bottom_pos"
 """Key that no other mapping has."""
 
 WIDTH_MM = 1200.0
 """Of the squares of cells about the axis: ours, ShowerData's layers have no end."""
+
+SAME_DEPTH_MM = 1.0
+"""ShowerData's layers of the AHCAL are thinner than ILD's, so that their middles differ."""
 
 PARTS = ("ecal", "hcal")
 
@@ -45,7 +51,7 @@ def read_detector_geometry(content: Mapping[str, Any]) -> Layout:
     if len(z) != len(segmentations) or len(z) != len(bottom):
         raise ValueError(f"{MARK} has {len(bottom)} numbers; expected {len(segmentations)}")
     name = str(content.get("name", "detector"))
-    return Layout(
+    layout = Layout(
         name=name,
         summary=f"{name} as ShowerData describes it, {len(z)} layers, {WIDTH_MM:g} mm wide",
         kind="ShowerData detector",
@@ -53,6 +59,16 @@ def read_detector_geometry(content: Mapping[str, Any]) -> Layout:
         z_mm=tuple(z),
         threshold=tuple(threshold),
     )
+    ild = Layout.of(read_yaml(folder("geometries") / "ild_ecal_hcal.yaml"), f"{layout.kind}, ILD")
+    return ild if _is_same(layout, ild) else layout
+
+
+def _is_same(one: Layout, other: Layout) -> bool:
+    """Whether cells, thresholds and, nearly, depths are equal."""
+    if one.segmentations != other.segmentations or one.threshold != other.threshold:
+        return False
+    pairs = zip(one.z_mm or (), other.z_mm or (), strict=True)
+    return all(abs(a - b) < SAME_DEPTH_MM for a, b in pairs)
 
 
 def _get(content: Mapping[str, Any], key: str) -> Any:

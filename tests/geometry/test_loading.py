@@ -103,9 +103,13 @@ def test_any_table_is_a_detector_or_one_line(rows: list[list]) -> None:
 def test_ild_as_showerdata_describes_it(tmp_path: Path) -> None:
     path = tmp_path / "ild.json"
     path.write_text(json.dumps(dataclasses.asdict(get_ILD_geometry())))
+    assert Geometry.load(path).hash == Geometry.load("ild_ecal_hcal").hash
+    other = dataclasses.asdict(get_ILD_geometry()) | {"ecal_threshold": 0.2, "name": "mine"}
+    path.write_text(json.dumps(other))
     geometry = Geometry.load(path)
-    assert geometry.num_layers == 78 and geometry.name == "ILD"
-    assert geometry.layer_threshold.tolist() == pytest.approx([0.1] * 30 + [0.25] * 48)
+    assert geometry.num_layers == 78 and geometry.name == "mine"
+    assert all(layer.active is None for layer in geometry.layers)
+    assert geometry.layer_threshold.tolist() == pytest.approx([0.2] * 30 + [0.25] * 48)
     assert geometry.layer_z[[0, 30]].tolist() == pytest.approx([1811.34 - 1803.7375, 277.6])
     # ShowerData's cells begin on the axis: floor(x / 5 mm).
     cell = geometry.cell_at(torch.tensor([0, 40]), torch.tensor([[1.0, 1.0], [1.0, 1.0]]))
