@@ -187,7 +187,7 @@ def _particles(found: Counter[int]) -> str:
 
 
 def _mean(found: Inspection) -> str:
-    return f"mean {found.num_points / found.num_showers:.4g}"
+    return f"mean {_number(found.num_points / found.num_showers)}"
 
 
 def _visible(found: Inspection) -> str:
@@ -210,8 +210,13 @@ def _span(span: Span, unit: float = 1.0) -> str:
     """Smallest and largest number, in a unit."""
     if math.isinf(span.low):
         return "none"
-    low, high = f"{span.low / unit:.4g}", f"{span.high / unit:.4g}"
+    low, high = _number(span.low / unit), _number(span.high / unit)
     return low if low == high else f"{low} to {high}"
+
+
+def _number(value: float) -> str:
+    """Four digits, more of a large number rather than a power of ten."""
+    return f"{value:.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 def _percent(share: float) -> str:
