@@ -22,18 +22,11 @@ from torch import Tensor
 from pointcalo.formats.calochallenge import along_axis
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.dense import (
-    Columns,
-    Losses,
-    check_column,
-    check_rows,
-    read_column,
-    single_precision,
-)
+from pointcalo.formats.dense import check_column, check_rows, read_column, single_precision
+from pointcalo.formats.dense_writing import Columns, Losses, Rows
 from pointcalo.formats.hdf5 import check_claim, damage_named, open_hdf5
 from pointcalo.formats.layouts import Layout, Outgoing
 from pointcalo.formats.shower_file import ShowerFile
-from pointcalo.formats.voxels import Rows
 from pointcalo.showers import ENERGY as POINT_ENERGY
 from pointcalo.showers import Incident, ShowerError, Showers, X, Y, ptr_from_counts
 from pointcalo.showers.particles import pdg_number

@@ -19,20 +19,12 @@ from pointcalo.formats.calochallenge import along_axis
 from pointcalo.formats.caloclouds import padded
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.dense import (
-    Columns,
-    Grid,
-    Losses,
-    check_column,
-    check_rows,
-    read_column,
-    single_precision,
-)
+from pointcalo.formats.dense import Grid, check_column, check_rows, read_column, single_precision
+from pointcalo.formats.dense_writing import Columns, Losses, Rows
 from pointcalo.formats.getting_high import ORIGIN, PHOTON_SHAPE, PHOTONS, group_cells
 from pointcalo.formats.hdf5 import damage_named, faults_named, open_hdf5
 from pointcalo.formats.layouts import Layout, Outgoing
 from pointcalo.formats.shower_file import ShowerFile
-from pointcalo.formats.voxels import Rows
 from pointcalo.geometry import Geometry
 from pointcalo.showers import Incident, ShowerError, Showers
 from pointcalo.showers.particles import pdg_number

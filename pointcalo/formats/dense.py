@@ -6,7 +6,7 @@ single precision goes.
 
 import math
 from abc import abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -18,15 +18,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pointcalo.atomic import written_beside
-from pointcalo.formats.hdf5 import check_claim, damage_named, open_hdf5
-from pointcalo.formats.layouts import Outgoing
+from pointcalo.formats.hdf5 import check_claim, damage_named, open_hdf5, type_of
 from pointcalo.formats.shower_file import ShowerFile
-from pointcalo.formats.steady_file import SteadyFile
 from pointcalo.geometry import Geometry
 from pointcalo.showers import (
     ENERGY,
-    TIME,
     Incident,
     ShowerError,
     Showers,
@@ -34,7 +30,6 @@ from pointcalo.showers import (
     ptr_from_counts,
 )
 
-CHUNK = 1 << 19  # voxels that are compressed together
 PIECE = 1 << 23  # voxels in memory at a time
 LARGEST_PIECE = 1 << 25  # the same, where a file is compressed in larger pieces
 LARGEST_SHOWER = 1 << 24  # voxels
@@ -248,8 +243,9 @@ def check_rows(file: h5py.File, path: Path, names: Iterable[str]) -> int:
         data = file.get(name)
         if not isinstance(data, h5py.Dataset) or data.shape is None or data.ndim < 1:
             raise ValueError(f"{path}: data set {name} is missing")
-        if data.dtype.kind not in "fiu":
-            raise ValueError(f"{path}: data set {name} holds {data.dtype}, expected numbers")
+        kind = type_of(data, path)
+        if kind.kind not in "fiu":
+            raise ValueError(f"{path}: data set {name} holds {kind}, expected numbers")
         if math.prod(data.shape[1:]) > LARGEST_SHOWER:
             raise ValueError(f"{path}: data set {name} has shape {data.shape}, too large a shower")
         check_claim(data, path)
@@ -261,134 +257,3 @@ def check_rows(file: h5py.File, path: Path, names: Iterable[str]) -> int:
     if number == 0:
         raise ValueError(f"{path}: holds no showers")
     return number
-
-
-class Columns:
-    """Data sets of an HDF5 file that are filled batch by batch, complete or not at all.
-
-    Args:
-        path: file to be made.
-        num_showers: rows of every data set.
-        shapes: of one row of each data set, by name.
-        dtypes: of the data sets that are not single precision.
-        showers_last: data sets whose last axis, not the first, is the shower.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        num_showers: int,
-        shapes: Mapping[str, tuple[int, ...]],
-        dtypes: Mapping[str, str] | None = None,
-        showers_last: Collection[str] = (),
-    ) -> None:
-        self.path, self.num_showers, self.shapes = path, num_showers, shapes
-        self.dtypes, self.showers_last = dtypes or {}, showers_last
-
-    def write(self, rows: Iterable[Mapping[str, NDArray[Any]]]) -> None:
-        """Write batches of rows, each an array [s, ...] by the name of its data set.
-
-        Raises:
-            ValueError: another number of showers than announced, or none.
-            OSError: no such folder, no permission, disk full.
-        """
-        with written_beside(self.path) as beside, SteadyFile(beside, self.path) as disk:
-            try:
-                with h5py.File(disk, "w") as file:
-                    done = self._fill(file, rows, disk)
-            finally:
-                disk.check()
-            if done != self.num_showers or done == 0:
-                raise ValueError(
-                    f"{self.path}: {done} showers came, expected {self.num_showers}, at least 1"
-                )
-
-    def _fill(
-        self, file: h5py.File, rows: Iterable[Mapping[str, NDArray[Any]]], disk: SteadyFile
-    ) -> int:
-        for name, shape in self.shapes.items():
-            together = min(max(1, CHUNK // math.prod(shape)), max(self.num_showers, 1))
-            last = name in self.showers_last
-            file.create_dataset(
-                name,
-                shape=(*shape, self.num_showers) if last else (self.num_showers, *shape),
-                chunks=(*shape, together) if last else (together, *shape),
-                dtype=self.dtypes.get(name, "f4"),
-                compression="gzip",
-                shuffle=True,
-            )
-        done = 0
-        for batch in rows:
-            size = len(next(iter(batch.values())))
-            if done + size > self.num_showers:
-                return done + size
-            for name, values in batch.items():
-                values = values.reshape(size, *self.shapes[name])
-                if name in self.showers_last:
-                    file[name][..., done : done + size] = np.moveaxis(values, 0, -1)
-                else:
-                    file[name][done : done + size] = values
-            disk.check()
-            done += size
-        return done
-
-
-class Losses:
-    """What a layout cannot hold of the showers that are written to it.
-
-    Args:
-        outgoing: what is known of the showers.
-        times: whether it holds the times of the points.
-        directions: whether it holds the incident directions.
-        positions: whether it holds the entry positions.
-        particles: whether it holds the kind of incident particle.
-        outside: whether it holds the energy outside every voxel.
-        usual: PDG number of the particle that a reader takes; None: it asks.
-    """
-
-    def __init__(
-        self,
-        outgoing: Outgoing | None = None,
-        *,
-        times: bool = False,
-        directions: bool = False,
-        positions: bool = False,
-        particles: bool = False,
-        outside: bool = False,
-        usual: int | None = None,
-    ) -> None:
-        self.usual, self.holds_outside = usual, outside
-        self.held = {
-            "places of the deposits within their cells": False,
-            "times of the points": times,
-            "incident directions": directions,
-            "entry positions": positions,
-            "kinds of incident particles": particles,
-        }
-        deposits = outgoing is not None and outgoing.points == "deposits"
-        self.found = {"places of the deposits within their cells"} if deposits else set[str]()
-        self.energy = self.outside = 0.0
-        self._kinds: set[int] = set()
-
-    def note(self, showers: Showers, outside: float = 0.0) -> None:
-        """Take note of a batch, and of the energy (MeV) of it that lay outside every voxel."""
-        incident = showers.incident
-        self._kinds |= set(incident.pdg.unique().tolist())
-        has = {
-            "times of the points": bool((showers.points[:, TIME] != 0).any()),
-            "incident directions": bool((incident.direction[:, 2] < 1 - 1e-6).any()),
-            "entry positions": bool((incident.position != 0).any()),
-            "kinds of incident particles": len(self._kinds | {self.usual} - {None}) > 1,
-        }
-        self.found |= {name for name, there in has.items() if there and not self.held[name]}
-        self.energy += float(showers.energy.sum(dtype=torch.float64))
-        self.outside += outside
-
-    def phrases(self) -> list[str]:
-        """What was lost, one phrase each."""
-        lost = [name for name in self.held if name in self.found]
-        if self.outside > 0 and not self.holds_outside:
-            lost.append(
-                f"{100 * self.outside / self.energy:.3g} % of the energy, outside every voxel"
-            )
-        return lost

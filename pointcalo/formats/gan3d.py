@@ -20,18 +20,11 @@ import torch
 from pointcalo.formats.calochallenge import along_axis
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.dense import (
-    Columns,
-    DenseFile,
-    Grid,
-    Losses,
-    check_rows,
-    read_column,
-)
+from pointcalo.formats.dense import DenseFile, Grid, check_rows, read_column
+from pointcalo.formats.dense_writing import Columns, Losses, Rows, write_voxels
 from pointcalo.formats.getting_high import ORIGIN, voxel_shape
 from pointcalo.formats.hdf5 import damage_named, faults_named, open_hdf5
 from pointcalo.formats.layouts import Layout, Outgoing
-from pointcalo.formats.voxels import Rows, write_voxels
 from pointcalo.formats.windows import check_layers, windows
 from pointcalo.geometry import Geometry
 from pointcalo.showers import Incident, Showers

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.dense import Losses, check_column, check_rows, read_column
+from pointcalo.formats.dense import check_column, check_rows, read_column
+from pointcalo.formats.dense_writing import Losses
 from pointcalo.formats.hdf5 import damage_named, open_hdf5
 from pointcalo.formats.layouts import Layout, Outgoing
 from pointcalo.formats.showerdata import NEEDED, POSITION, ShowerDataFile, write_showerdata

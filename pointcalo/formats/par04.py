@@ -19,15 +19,8 @@ from numpy.typing import NDArray
 from pointcalo.formats.calochallenge import along_axis
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.dense import (
-    Columns,
-    DenseFile,
-    Grid,
-    Losses,
-    check_column,
-    check_rows,
-    read_column,
-)
+from pointcalo.formats.dense import DenseFile, Grid, check_column, check_rows, read_column
+from pointcalo.formats.dense_writing import Columns, Losses
 from pointcalo.formats.hdf5 import damage_named, open_hdf5
 from pointcalo.formats.layouts import Layout, Outgoing
 from pointcalo.formats.rings import ring_cells

@@ -20,11 +20,11 @@ from torch import Tensor
 
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.dense import Columns, DenseFile, Grid, Losses, read_column
+from pointcalo.formats.dense import DenseFile, Grid, read_column
+from pointcalo.formats.dense_writing import Columns, Losses, Rows, write_voxels
 from pointcalo.formats.getting_high import voxel_shape
 from pointcalo.formats.hdf5 import faults_named
 from pointcalo.formats.layouts import Layout, Outgoing
-from pointcalo.formats.voxels import Rows, write_voxels
 from pointcalo.formats.windows import check_layers, windows
 from pointcalo.geometry import Geometry
 from pointcalo.showers import Incident, Showers

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from pointcalo.formats import ShowerStream, dense, stream
-from pointcalo.formats.dense import Columns, DenseFile, Grid, Losses, check_rows, read_column
+from pointcalo.formats.dense import DenseFile, Grid, check_rows, read_column
+from pointcalo.formats.dense_writing import Columns, Losses
 from pointcalo.formats.layouts import Outgoing
 from pointcalo.geometry import Geometry
 from pointcalo.showers import ENERGY, Incident, ShowerError, Showers
