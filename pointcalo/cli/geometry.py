@@ -146,7 +146,7 @@ def import_geometry(source: str, output: str, options: dict[str, Any]) -> None:
     if Path(output).suffix not in (".yaml", ".yml"):
         raise ValueError(f"{output}: expected a file to write that ends in .yaml")
     if not Path(source.partition("#")[0]).is_file():
-        raise ValueError(f"{source}: no such file; expected a file to read")
+        raise ValueError(f"{source}: is no file; expected one to read")
     geometry = _load(source, options)
     layout = read_layout(source, options.get("geometry_unit"))
     geometry.save(output)

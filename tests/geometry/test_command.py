@@ -111,7 +111,7 @@ def test_import_writes_a_yaml_and_says_what_is_missing(
     [
         (["import", "toy.xml"], "got toy.xml; expected a file to read and one to write"),
         (["import", "toy.xml", "toy.h5"], "toy.h5: expected a file to write that ends in .yaml"),
-        (["import", "toy.xml", "toy.yaml"], "toy.xml: no such file"),
+        (["import", "toy.xml", "toy.yaml"], "toy.xml: is no file"),
         (["show", "toy", "layer=1"], "geometry show has no option layer, only layer_z_mm"),
         (["show", "toy", "layer_z_mm=[1"], "cannot read layer_z_mm=[1"),
         (["check", "toy", "geometry_unit=feet"], "geometry_unit is 'feet'; expected mm, cm or m"),

@@ -8,7 +8,10 @@ import torch
 
 from pointcalo.geometry import CellTable, DetectorLayer, Geometry, geometry_names
 
-BUILT_IN = ("atlas", "calogan", "clic", "hgcal", "hgcal_full", "ild", "toy")
+BUILT_IN = (
+    *("atlas", "calochallenge_1_photon", "calochallenge_1_pion", "calochallenge_2"),
+    *("calochallenge_3", "calogan", "clic", "hgcal", "hgcal_full", "ild", "ild_ecal_hcal", "toy"),
+)
 LAYOUTS = (*BUILT_IN, "table", "rings", "region", "region of rings")
 SAMPLE = 20_000
 
