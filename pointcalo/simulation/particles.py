@@ -81,7 +81,10 @@ class ParticleGun:
 
     @classmethod
     def at(cls, geometry: Geometry, **options: Any) -> "ParticleGun":
-        """A gun that shoots at the central cell of a geometry; options as for the class."""
+        """A gun that shoots at the central cell of a geometry; options as for the class.
+
+        At the origin where there is no such cell: at z = 0, the interaction point of an endcap.
+        """
         return cls(half_width=central_half_width(geometry), **options)
 
     def draw(self, number: int, seed: int, first: int = 0) -> Incident:
@@ -132,10 +135,13 @@ class ParticleGun:
 def central_half_width(geometry: Geometry) -> float:
     """Half the side in mm of the square that holds the central cell of the first layer.
 
-    The cell nearest to the origin; half its mean distance to the neighbours of the same layer.
+    The cell nearest to the origin; half its mean distance to the neighbours of the same layer. 0
+    where there is no cell at the origin: particles of an endcap all start from there.
     """
-    first = torch.zeros(1, dtype=torch.int64)
-    cell = geometry.nearest(first, torch.zeros(1, 2), 2)[0]
+    first, origin = torch.zeros(1, dtype=torch.int64), torch.zeros(1, 2)
+    if int(geometry.cell_at(first, origin)) < 0:
+        return 0.0
+    cell = geometry.nearest(first, origin, 2)[0]
     pair = geometry.position(cell[cell >= 0])[:, :2]
     return float((pair[0] - pair[-1]).norm()) / 2
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from pointcalo.geometry import Geometry
+from pointcalo.showers import axis_xy
 from pointcalo.showers.particles import pdg_number
 from pointcalo.simulation import ParticleGun, central_half_width
 
@@ -99,3 +100,12 @@ def test_zero_showers() -> None:
 
 def test_pdg_numbers() -> None:
     assert [pdg_number(p) for p in ("photon", "electron", "positron")] == [22, 11, -11]
+
+
+def test_particles_of_an_endcap_start_at_the_interaction_point() -> None:
+    full = Geometry.load("hgcal_full")
+    incident = ParticleGun.at(full, eta=2.0).draw(50, seed=1)
+    assert (incident.position == 0.0).all()
+    axis = axis_xy(incident, full.layer_z[:47])
+    layer = torch.arange(47).repeat(50)
+    assert (full.cell_at(layer, axis.reshape(-1, 2)) >= 0).float().mean() > 0.98
