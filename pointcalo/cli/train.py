@@ -79,7 +79,7 @@ def _train(
             describe_run(directory, config, geometry, source)
         train, validation = (stream.num_showers for stream in streams)
         print(f"{directory}: {train} training and {validation} validation showers", flush=True)
-        _warn_of_edges(files[0].incident()[:MOST_LOOKED_AT], geometry)
+        _warn_of_edges(files[0].incident()[:MOST_LOOKED_AT], model.profile.geometry)
     outcome = trainer.fit(model, *streams, resume=resume)
     if outcome.reason == "interrupted":
         print(f"go on with: pointcalo train geometry={config.geometry} resume={directory}")

@@ -11,8 +11,9 @@ from torch import Tensor
 from pointcalo.geometry.composite import Composite, parts_of
 from pointcalo.geometry.geometry import Geometry, Region
 from pointcalo.geometry.parts import build_parts
-from pointcalo.geometry.segmentation import Point, Segmentation
-from pointcalo.geometry.touching import TOUCHING
+from pointcalo.geometry.segmentation import Segmentation
+from pointcalo.geometry.table import CellTable
+from pointcalo.geometry.touching import TOUCHING, apart
 
 # Cells of the geometry and of its extension have the same centre, but for rounding, in mm.
 SAME = 1e-3
@@ -22,8 +23,8 @@ def extended(geometry: Geometry, margin_mm: float) -> Region:
     """The geometry whose cells go on beyond every edge, into holes and over dead cells.
 
     Lattices and rows go on as they are, tables by cells opposite to those at their edge; between
-    parts of a layer nothing is added. The added cells are at least as deep as the margin and one
-    cell; there may be more of them.
+    parts of a layer nothing is added, and around several parts what goes on is a table of cells.
+    The added cells are at least as deep as the margin and one cell; there may be more of them.
 
     Args:
         geometry: the detector.
@@ -90,9 +91,11 @@ def _continued(segmentation: Segmentation, margin_mm: float) -> Segmentation:
     ]
     if len(parts) < 2:
         return wide[0] if wide else segmentation
-    return Composite(
-        parts=tuple(part.without(_in_the_way(part, n, real)) for n, part in enumerate(wide))
-    )
+    added = [_added(part, n, real, margin_mm) for n, part in enumerate(wide)]
+    xy, area = (np.concatenate(columns) for columns in zip(*added, strict=True))
+    held = np.concatenate([cells.xy.numpy() for cells in real])
+    rows = apart(xy, area, held, np.concatenate([cells.side for cells in real]) ** 2)
+    return Composite(parts=(*parts, CellTable(*xy[rows].T, area[rows])))
 
 
 class _Cells:
@@ -118,15 +121,18 @@ class _Cells:
         return self.parts.cell_at(torch.zeros(len(xy), dtype=torch.int64), xy) >= 0
 
 
-def _in_the_way(wide: Segmentation, number: int, real: list[_Cells]) -> list[Point]:
-    """Centres of the cells added to a part that lie over another part or rather belong to it."""
+def _added(
+    wide: Segmentation, number: int, real: list[_Cells], margin_mm: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Centres and areas of cells that continue a part, where it is the nearest and none is."""
     cells = _Cells(wide)
-    added = ~real[number].hold(cells.xy)
-    xy, side = cells.xy[added], cells.side[added.numpy()]
-    distance, own_side = real[number].nearest(xy)
-    wrong = np.zeros(len(xy), dtype=bool)
+    own, own_side = real[number].nearest(cells.xy)
+    keep = (own > SAME) & (own <= margin_mm + TOUCHING * own_side)
+    xy, side = cells.xy[torch.from_numpy(keep)], cells.side[keep]
+    own, own_side = own[keep], own_side[keep]
+    free = ~real[number].hold(xy).numpy()
     for part in real[:number] + real[number + 1 :]:
         other, other_side = part.nearest(xy)
-        wrong |= (other < 0.5 * (side + other_side)) | part.hold(xy).numpy()
-        wrong |= other * own_side < distance * other_side
-    return [(x, y) for x, y in xy[torch.from_numpy(wrong)].tolist()]
+        free &= (other > 0.5 * (side + other_side)) & ~part.hold(xy).numpy()
+        free &= other * own_side >= own * other_side
+    return xy.numpy()[free], side[free] ** 2

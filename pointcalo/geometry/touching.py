@@ -68,7 +68,7 @@ def continued_cells(
         place = 2.0 * all_xy[one] - all_xy[other]
         keep = tree.query(place, distance_upper_bound=margin_mm)[0] <= margin_mm
         place, size = place[keep], all_area[one[keep]]
-        free = _apart(place, size, all_xy, all_area)
+        free = apart(place, size, all_xy, all_area)
         place, size = place[free], size[free]
         first = len(all_xy)
         all_xy = np.concatenate((all_xy, place))
@@ -80,8 +80,18 @@ def continued_cells(
     return all_xy.astype(np.float32), all_area
 
 
-def _apart(place: np.ndarray, size: np.ndarray, xy: np.ndarray, area: np.ndarray) -> np.ndarray:
-    """Indices of places [M] that lie over no cell [N], and of those not over one another."""
+def apart(place: np.ndarray, size: np.ndarray, xy: np.ndarray, area: np.ndarray) -> np.ndarray:
+    """Places that lie neither over a cell nor over an earlier one of them.
+
+    Args:
+        place: centres [M, 2] in mm.
+        size: areas [M] in mm2.
+        xy: centres of cells [N, 2].
+        area: of the cells [N].
+
+    Returns:
+        Their indices, rising.
+    """
     side, others = np.sqrt(size.astype(np.float64)), np.sqrt(area.astype(np.float64))
     distance, nearest = cKDTree(xy).query(place)
     free = np.flatnonzero(distance > 0.5 * OVERLAPPING * (side + others[nearest]))
