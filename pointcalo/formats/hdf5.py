@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
+import numpy as np
 
 # Deflate makes data at most 1032 times smaller; what claims more was never written.
 LARGEST_COMPRESSION = 1100
@@ -45,13 +46,29 @@ def faults_named(path: Path) -> Iterator[None]:
         raise ValueError(f"{path}: {error}") from error
 
 
+def type_of(data: h5py.Dataset, path: Path) -> np.dtype:
+    """Type of the numbers of a data set.
+
+    Raises:
+        ValueError: a type that no number here has, from a damaged file.
+    """
+    try:
+        return data.dtype
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: data set {data.name} has a damaged type: {error}") from error
+
+
 def check_claim(data: h5py.Dataset, path: Path) -> None:
     """Refuse a data set whose header claims much more than the file holds.
 
     Raises:
         ValueError: the sizes cannot both be true.
+        OSError: what the file holds of it is damaged.
     """
-    held = data.id.get_storage_size()
+    try:
+        held = data.id.get_storage_size()
+    except RuntimeError as error:
+        raise OSError(f"{path}: damaged, {error}: fetch or make it again") from error
     if data.dtype.hasobject or data.nbytes <= max(SMALL, LARGEST_COMPRESSION * held):
         return
     raise ValueError(

@@ -22,7 +22,7 @@ from pointcalo.atomic import written_beside
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
 from pointcalo.formats.dense import read_column
-from pointcalo.formats.hdf5 import check_claim, damage_named, open_hdf5
+from pointcalo.formats.hdf5 import check_claim, damage_named, open_hdf5, type_of
 from pointcalo.formats.layouts import Layout, Outgoing
 from pointcalo.formats.shower_file import ShowerFile
 from pointcalo.formats.steady_file import SteadyFile
@@ -85,13 +85,13 @@ class ShowerDataFile(ShowerFile):
             )
 
     def _check_rows(self, showers: h5py.Dataset, shape: h5py.Dataset) -> None:
-        numbers = h5py.check_vlen_dtype(showers.dtype)
+        numbers = h5py.check_vlen_dtype(type_of(showers, self.path))
         if numbers is None or numbers.kind not in "fiu" or showers.ndim != 1:
             raise ValueError(
                 f"{self.path}: data set showers is {showers.shape} {showers.dtype}, expected (N,) "
                 "lists of numbers"
             )
-        if shape.shape != (3,) or shape.dtype.kind not in "iu":
+        if shape.shape != (3,) or type_of(shape, self.path).kind not in "iu":
             raise ValueError(
                 f"{self.path}: data set shape is {shape.shape} {shape.dtype}, expected 3 numbers"
             )
@@ -102,7 +102,7 @@ class ShowerDataFile(ShowerFile):
             return
         expected = (self._num_showers, columns)
         right = data.shape == expected or (columns == 1 and data.shape == expected[:1])
-        if not right or data.dtype.kind not in ("iu" if name == "pdg" else "fiu"):
+        if not right or type_of(data, self.path).kind not in ("iu" if name == "pdg" else "fiu"):
             raise ValueError(
                 f"{self.path}: data set {name} is {data.shape} {data.dtype}, expected numbers "
                 f"{expected}"
