@@ -1,6 +1,6 @@
 """What the user says of files of showers: the keys of `configs/reading/file.yaml`."""
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 
 from pointcalo.formats.conventions import Conventions
 from pointcalo.formats.shower_file import ShowerFile
@@ -23,7 +23,9 @@ def conventions(config: DictConfig, geometry: Geometry | None = None) -> Convent
         ValueError: a choice that is none.
     """
     texts = {name: str(config[name]) for name in TEXTS if config.get(name) is not None}
-    return Conventions(geometry=geometry, **texts)
+    entry = config.get("entry_mm", [0.0, 0.0])
+    entry = tuple(entry) if isinstance(entry, ListConfig | list) else entry
+    return Conventions(geometry=geometry, entry_mm=entry, **texts)
 
 
 def named_geometry(file: ShowerFile) -> Geometry | None:

@@ -3,13 +3,14 @@
 `events` [N, 4, 6000] or [N, 6000, 4]: x (mm), layer, z (mm), energy (GeV); rows without energy, at
 the front, fill it up. `energy` [N, 1] is the incident one in GeV, `p_norm_local` [3, N], where it
 is there, the direction in the local frame of CaloClouds 3, whose x, y, z are z, x, layer of the
-points. Local x and y here are x and z of the points. No entry is recorded: particles enter at
-(0, 0). Sources: E. Buhmann et al., 2023, arXiv:2305.04847; 2024, arXiv:2309.05704; T. Buss et al.,
-2025, arXiv:2511.01460; units and padding: github.com/FLC-QU-hep/CaloClouds-2 (utils/dataset.py),
-axes: CaloClouds-3 ("hdf5:xyz==local:yzx").
+points. Local x and y here are x and z of the points. No entry is recorded: the user says it, or
+it is (0, 0). Sources: E. Buhmann et al., 2023, arXiv:2305.04847; 2024, arXiv:2309.05704; T. Buss
+et al., 2025, arXiv:2511.01460; units and padding: github.com/FLC-QU-hep/CaloClouds-2
+(utils/dataset.py), axes: CaloClouds-3 ("hdf5:xyz==local:yzx").
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -52,7 +53,6 @@ class CaloCloudsFile(ShowerFile):
     """
 
     layout: ClassVar[str] = NAME
-    assumed = ("particles enter at (0, 0)",)
 
     def __init__(self, path: Path, conventions: Conventions) -> None:
         super().__init__(path, conventions.geometry)
@@ -66,6 +66,8 @@ class CaloCloudsFile(ShowerFile):
                 _check_direction(file[DIRECTION], path, self._num_showers)
         self.conventions, self.pdg = conventions, conventions.pdg(NAME, "photon")
         self.points, self.source = conventions.rows, f"{NAME} file {path.name}"
+        if not any(conventions.entry_mm):
+            self.assumed = ("particles enter at (0, 0)",)
         if conventions.depth == "spread":
             self.left_out = ("places of the points within the depth of their layer",)
 
@@ -83,10 +85,11 @@ class CaloCloudsFile(ShowerFile):
     def _incident(self, file: h5py.File, rows: slice) -> Incident:
         energy = read_column(file, ENERGY, rows).reshape(-1) * GeV
         incident = along_axis(energy, self.pdg)
-        if not self.has_direction:
-            return incident
-        direction = torch.from_numpy(single_precision(file[DIRECTION][:, rows]))
-        return Incident(energy, direction[list(AXES)].T, incident.position, incident.pdg)
+        direction = incident.direction
+        if self.has_direction:
+            direction = torch.from_numpy(single_precision(file[DIRECTION][:, rows]))[list(AXES)].T
+        entry = torch.tensor([*self.conventions.entry_mm, 0.0]).repeat(len(energy), 1)
+        return replace(incident, direction=direction, position=entry)
 
     def _rows(self, first: int, last: int) -> Showers:
         with open_hdf5(self.path) as file, damage_named(self.path):

@@ -1,5 +1,6 @@
 """What a file of a foreign layout does not say of itself, and the user does."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -24,6 +25,10 @@ LARGEST_LAYER = 1 << 15
 ROWS = ("cells", "deposits")
 
 
+def _is_finite(value: object) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Conventions:
     """What a file does not say of itself.
@@ -38,10 +43,12 @@ class Conventions:
             over k to k + 1) or z (length along the depth).
         rows: what a row is: cells or deposits.
         incident_particle: where the file does not name it: photon, electron, ...; may be empty.
+        entry_mm: (x, y) where particles enter, for files of points that do not say it.
         collections: of an EDM4hep file or the name of a tree, comma-separated; may be empty.
 
     Raises:
-        ValueError: an unknown unit, particle or the like, or z without a geometry.
+        ValueError: an unknown unit, particle or the like, an entry that is no two numbers, or z
+            without a geometry.
     """
 
     geometry: Geometry | None = None
@@ -52,6 +59,7 @@ class Conventions:
     depth: str = "layer"
     rows: str = "deposits"
     incident_particle: str = ""
+    entry_mm: tuple[float, float] = (0.0, 0.0)
     collections: str = ""
 
     def __post_init__(self) -> None:
@@ -67,6 +75,9 @@ class Conventions:
                 )
         if self.depth == "z" and self.geometry is None:
             raise ValueError("depth=z needs the depths of the layers: pass geometry=NAME")
+        entry = self.entry_mm
+        if not isinstance(entry, tuple) or len(entry) != 2 or not all(map(_is_finite, entry)):
+            raise ValueError(f"entry_mm: got {entry!r}, expected [x, y] in mm")
         if self.incident_particle:
             pdg_number(self.incident_particle)
 

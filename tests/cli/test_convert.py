@@ -64,7 +64,7 @@ def test_projected(folder: Path, deposits: Showers, capsys: pytest.CaptureFixtur
     ("arguments", "line"),
     [
         (["format=showerdata"], "energy_unit: a file of ShowerData records no units"),
-        (["format=word"], "format: got 'word', expected one of pointcalo, showerdata"),
+        (["format=word"], "format: got 'word', expected one of pointcalo, lemurs"),
         (["project=true"], "project=true needs the cells: pass geometry=NAME"),
         (["geometry=ild"], "made in geometry 'toy', not 'ild': pass geometry=toy"),
         (["output=none/b.h5"], "no folder none, make it first"),

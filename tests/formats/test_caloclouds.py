@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from numpy.typing import NDArray
 
 from pointcalo.cli.main import main
-from pointcalo.formats import open_showers
+from pointcalo.formats import NativeFile, open_showers
 from pointcalo.formats.conventions import Conventions
 from pointcalo.geometry import Geometry
 from pointcalo.showers import Showers
@@ -62,6 +62,16 @@ def test_columns(tmp_path: Path, transposed: bool) -> None:
     # the local x and y of CaloClouds are z and x of the points
     expected = torch.tensor([[0, 0, 1], [0.36, 0.48, 0.8]])
     torch.testing.assert_close(showers.incident.direction, expected)
+
+
+def test_entry_as_the_user_says(tmp_path: Path) -> None:
+    path = write_raw(tmp_path / "a.h5", made(2))
+    assert open_showers(path).assumed == ("particles enter at (0, 0)",)
+    file = open_showers(path, Conventions(entry_mm=(1, 40.5)))
+    assert file.assumed == () and file.read().incident.position.tolist() == [[1, 40.5, 0]] * 2
+    for entry in ((1.0,), (1.0, np.nan), "12", 3):
+        with pytest.raises(ValueError, match=r"entry_mm: got .*, expected \[x, y\] in mm"):
+            Conventions(entry_mm=entry)
 
 
 def test_there_and_back(tmp_path: Path) -> None:
@@ -154,6 +164,12 @@ def test_command_line_there_and_back(
     assert main(["convert", "input=a.hdf5", "output=b.h5", "geometry=ild"]) == 0
     assert "taken for granted: particles enter at (0, 0)" in capsys.readouterr().out
     assert main(["convert", "input=b.h5", "output=c.hdf5", "format=caloclouds"]) == 0
+    entry = ["input=c.hdf5", "output=b.h5", "geometry=ild", "entry_mm=[0,42]"]
+    assert main(["convert", *entry]) == 0
+    assert NativeFile(Path("b.h5")).incident().position.tolist() == [[0, 42, 0]] * 4
+    assert "taken for granted" not in capsys.readouterr().out
+    assert main(["convert", *entry[:3], "entry_mm=42"]) == 2
+    assert "entry_mm: got 42, expected [x, y] in mm" in capsys.readouterr().err
     with h5py.File("c.hdf5") as raw:
         np.testing.assert_allclose(raw["events"][:], content["events"], rtol=2e-7)
     cells = grid(3)
