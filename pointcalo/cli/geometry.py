@@ -22,7 +22,7 @@ usage: pointcalo geometry list
 NAME is looked for in the folders of $POINTCALO_GEOMETRIES, in ./geometries, among the entry points
 pointcalo.geometries and among the built-in geometries. FILE is a YAML, a binning XML of the
 CaloChallenge, a DD4hep compact XML, a module map of the HGCal, a ShowerData detector (JSON) or a
-table of cells (CSV, NPZ, HDF5). What it does not hold, options of all but list supply:
+table of cells (CSV, NPZ, HDF5, ROOT). What it does not hold, options of all but list supply:
 
   layer_z_mm=[Z,Z,...]|DISTANCE  middle of each layer's active material
   stack=NAME|[[W,2.1],[Si,0.5]]  materials of a geometry, or slabs of every layer, the last active

@@ -1,4 +1,4 @@
-"""Tables of cells, one row a cell: CSV, NPZ or HDF5, columns matched by their names.
+"""Tables of cells, one row a cell: CSV, NPZ, HDF5 or ROOT, columns matched by their names.
 
 Names are those of the field in any case: `layer`, `layerid`; `x`, `y`, `z`, `area`, `threshold`
 with their unit behind (`x_mm`, `x [cm]`, `threshold_keV`) or in an HDF5 attribute `unit`; columns
@@ -9,6 +9,7 @@ import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,7 @@ MOST_BYTES = 4_000_000_000
 """A file that claims more is not read."""
 
 Columns = dict[str, np.ndarray]
-SUFFIXES = {".csv": "CSV", ".npz": "NPZ", ".h5": "HDF5", ".hdf5": "HDF5"}
+SUFFIXES = {".csv": "CSV", ".npz": "NPZ", ".h5": "HDF5", ".hdf5": "HDF5", ".root": "ROOT"}
 
 
 def read_columns(path: Path, length_unit: str | None = None) -> Columns:
@@ -72,7 +73,9 @@ def _read(path: Path) -> tuple[Mapping[str, np.ndarray], dict[str, str]]:
         return _read_npz(path), {}
     if kind == "HDF5":
         return _read_hdf5(path)
-    raise ValueError(f"table of cells {path.name}: expected a .csv, .npz or .h5 file")
+    if kind == "ROOT":
+        return _read_root(path), {}
+    raise ValueError("is no table of cells; expected a .csv, .npz, .h5 or .root file")
 
 
 def _read_csv(path: Path) -> Columns:
@@ -130,6 +133,37 @@ def _read_hdf5(path: Path) -> tuple[Columns, dict[str, str]]:
                 unit.decode() if hasattr(unit, "decode") else unit,
             )
     return columns, units
+
+
+def _read_root(path: Path) -> Columns:
+    """The branches of the only tree, all of its entries as one column."""
+    try:
+        import awkward
+        import uproot
+    except ImportError as error:
+        raise ValueError(
+            "is a ROOT file, which needs the package uproot: pip install 'pointcalo[root]'"
+        ) from error
+    try:
+        with uproot.open({str(path): None}) as file:
+            tree = _only_tree(file)
+            _check_size(tree.uncompressed_bytes)
+            used = [name for name in tree.keys(recursive=False) if _known(name, "")]
+            flat = {n: awkward.flatten(tree[n].array(), axis=None) for n in used}
+            return {n: np.asarray(values) for n, values in flat.items()} or {
+                name: np.zeros(0) for name in tree.keys(recursive=False)
+            }
+    except (ValueError, OSError):
+        raise
+    except Exception as error:  # damaged bytes surface as almost anything in a foreign parser
+        raise ValueError(f"is a damaged ROOT file: {type(error).__name__}") from error
+
+
+def _only_tree(file: Any) -> Any:
+    names = sorted({key.partition(";")[0] for key in file.keys(filter_classname="TTree")})
+    if len(names) != 1:
+        raise ValueError(f"has the trees {', '.join(names) or 'none'}; expected one, of cells")
+    return file[names[0]]
 
 
 def _check_size(claimed: int) -> None:

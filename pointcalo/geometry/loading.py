@@ -110,8 +110,6 @@ def _importer(path: Path) -> Callable[[Path, str, str | None], Layout]:
             "is a pickle, which can run any program when it is read and is never loaded; "
             "export its cells as CSV, NPZ or HDF5"
         )
-    if head.startswith(b"root"):
-        raise ValueError("is a ROOT file; export its cells as CSV, NPZ or HDF5 with uproot")
     if suffix in SUFFIXES:
         return _table
     if suffix == ".xml" or head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):

@@ -149,6 +149,30 @@ def test_parts_and_sides_of_the_hgcal_are_layers_of_their_own(tmp_path: Path) ->
     assert geometry.layer_start.tolist() == [0, 2, 4, 8, 10, 12, 16]
 
 
+def test_the_tree_of_a_det_id_table(tmp_path: Path) -> None:
+    """As CMSSW dumps it: one entry whose branches hold all cells."""
+    awkward, uproot = pytest.importorskip("awkward"), pytest.importorskip("uproot")
+    path = tmp_path / "DetIdLUT.root"
+    columns = {
+        "globalid": np.arange(4, dtype=np.uint32),
+        "detectorid": np.array([8, 8, 9, 9], dtype=np.int32),
+        "layerid": np.array([1, 1, 1, 1], dtype=np.int32),
+        "x": np.array([0.0, 1.0, 0.0, 2.0], dtype=np.float32),
+        "y": np.zeros(4, dtype=np.float32),
+        "z": np.array([320.0, 320.0, 370.0, 370.0], dtype=np.float32),
+    }
+    with uproot.recreate(path) as file:
+        arrays = {name: awkward.Array([values]) for name, values in columns.items()}
+        file.mktree("analyzer/tree", {name: array.type for name, array in arrays.items()})
+        file["analyzer/tree"].extend(arrays)
+    geometry = Geometry.load(path, length_unit="cm")
+    assert geometry.layer_start.tolist() == [0, 2, 4]
+    assert geometry.position(torch.tensor([1, 3])).tolist() == [[10, 0, 3200], [20, 0, 3700]]
+    path.write_bytes(b"root" + bytes(300))
+    with pytest.raises(ValueError, match=r"DetIdLUT\.root: "):
+        Geometry.load(path, length_unit="cm")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
