@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pointcalo.formats import ShowerStream, dense, stream
 from pointcalo.formats.dense import DenseFile, Grid, check_rows, read_column
 from pointcalo.formats.dense_writing import Columns, Losses
+from pointcalo.formats.hdf5 import open_hdf5
 from pointcalo.formats.layouts import Outgoing
 from pointcalo.geometry import Geometry
 from pointcalo.showers import ENERGY, Incident, ShowerError, Showers
@@ -30,7 +31,7 @@ class Plain(DenseFile):
 
 
 def opened(path: Path, grid: Grid) -> Plain:
-    with h5py.File(path) as raw:
+    with open_hdf5(path) as raw:
         check_rows(raw, path, ("voxels", "energy"))
     return Plain(path, grid, ("voxels",), 1.0)
 
@@ -242,3 +243,17 @@ def test_a_block_of_a_stream_ends_where_a_piece_of_the_file_does(
     assert [block.numbers[0].item() for block in blocks] == [0, 16, 32]
     monkeypatch.setattr(dense, "LARGEST_PIECE", 39 * len(grid.cell))
     assert Plain(path, grid, ("voxels",), 1.0).together == 1
+
+
+def test_damaged_files_are_told_in_one_line(grid: Grid, path: Path) -> None:
+    whole, random = path.read_bytes(), np.random.default_rng(2)
+    wrong = []
+    for trial in range(150):
+        content = np.frombuffer(whole, dtype=np.uint8).copy()
+        content[random.integers(0, len(whole), 20)] = random.integers(0, 256, 20)
+        path.write_bytes(content[: len(whole) - trial % 3 * 1000].tobytes())
+        try:
+            opened(path, grid).read()
+        except (ValueError, OSError) as error:
+            wrong += [] if str(path) in str(error) and "\n" not in str(error) else [error]
+    assert not wrong
