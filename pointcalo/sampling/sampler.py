@@ -115,16 +115,17 @@ class Sampler:
             ]
             order = torch.cat([rows for rows, _ in sides]).argsort()
             showers = Showers.cat(parts)[order]
-        self._count(profile.energy, showers, near)
+        self._count(profile, showers, near)
         return showers
 
-    def _count(self, energy: Tensor, showers: Showers, near: Tensor) -> None:
-        wanted = energy.double().sum(dim=1)
+    def _count(self, profile: Profile, showers: Showers, near: Tensor) -> None:
+        wanted = profile.energy.double().sum(dim=1)
         held = segment_sum(showers.energy.double(), showers.ptr)
+        missing = showers.counts < profile.counts.sum(dim=1)
         self.loss.showers += len(showers)
         self.loss.near += int(near.sum())
         self.loss.energy += float(wanted.sum())
-        self.loss.lost += float((wanted - held)[near].sum())
+        self.loss.lost += float((wanted - held)[missing].sum())
         self.loss.moved = self.model.generator.num_outside - self._outside_before
 
     def _batches(self, hits: list[int]) -> Iterator[slice]:
