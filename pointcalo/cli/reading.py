@@ -1,5 +1,7 @@
 """What the user says of files of showers: the keys of `configs/reading/file.yaml`."""
 
+from typing import Any
+
 from omegaconf import DictConfig, ListConfig
 
 from pointcalo.formats.conventions import Conventions
@@ -8,7 +10,7 @@ from pointcalo.geometry import Geometry, geometry_names
 
 TEXTS = (
     *("layout", "energy_unit", "incident_energy_unit", "length_unit"),
-    *("depth", "rows", "incident_particle", "collections"),
+    *("depth", "rows", "incident_particle", "collections", "readout"),
 )
 
 
@@ -22,10 +24,14 @@ def conventions(config: DictConfig, geometry: Geometry | None = None) -> Convent
     Raises:
         ValueError: a choice that is none.
     """
-    texts = {name: str(config[name]) for name in TEXTS if config.get(name) is not None}
+    texts = {name: _text(config[name]) for name in TEXTS if config.get(name) is not None}
     entry = config.get("entry_mm", [0.0, 0.0])
     entry = tuple(entry) if isinstance(entry, ListConfig | list) else entry
     return Conventions(geometry=geometry, entry_mm=entry, **texts)
+
+
+def _text(value: Any) -> str:
+    return ",".join(str(part) for part in value) if isinstance(value, ListConfig) else str(value)
 
 
 def named_geometry(file: ShowerFile) -> Geometry | None:

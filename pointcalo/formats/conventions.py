@@ -45,6 +45,7 @@ class Conventions:
         incident_particle: where the file does not name it: photon, electron, ...; may be empty.
         entry_mm: (x, y) where particles enter, for files of points that do not say it.
         collections: of an EDM4hep file or the name of a tree, comma-separated; may be empty.
+        readout: DD4hep's fields of a cellID, where the file does not hold them; may be empty.
 
     Raises:
         ValueError: an unknown unit, particle or the like, an entry that is no two numbers, or z
@@ -61,6 +62,7 @@ class Conventions:
     incident_particle: str = ""
     entry_mm: tuple[float, float] = (0.0, 0.0)
     collections: str = ""
+    readout: str = ""
 
     def __post_init__(self) -> None:
         for name, known in KNOWN_UNITS.items():

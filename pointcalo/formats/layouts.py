@@ -91,6 +91,7 @@ CLASSES = {
     "calogan": "calogan.CaloGAN",
     "3dgan": "gan3d.GAN3D",
     "3dgan_angle": "gan3d.GAN3DAngle",
+    "edm4hep": "edm4hep.EDM4hep",
     "root": "root.Root",
     "parquet": "parquet.Parquet",
 }

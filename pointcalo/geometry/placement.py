@@ -17,7 +17,16 @@ from torch import Tensor
 from pointcalo.geometry.segmentation import number, pair, whole
 from pointcalo.geometry.segmentation_files import check_keys
 
-KEYS = ("kind", "face_mm", "staves", "first_stave", "angle_deg", "first_layer", "origin_mm")
+KEYS = (
+    "kind",
+    "face_mm",
+    "staves",
+    "first_stave",
+    "angle_deg",
+    "first_layer",
+    "system",
+    "origin_mm",
+)
 # A gun on the face may stand this far behind it, by rounding, mm.
 ON_FACE = 0.01
 
@@ -35,6 +44,7 @@ class Placement:
         first_stave: number of the first of them in cellIDs; the next ones stand at rising azimuth.
         angle_deg: azimuth of the normal of the first stave.
         first_layer: number of the geometry's layer 0 in cellIDs.
+        system: number of the detector in cellIDs, for writing them.
         origin_mm: x and y of the local frame's origin, from the foot of the normal.
 
     Raises:
@@ -47,6 +57,7 @@ class Placement:
     first_stave: int = 0
     angle_deg: float = 0.0
     first_layer: int = 0
+    system: int = 0
     origin_mm: tuple[float, float] = (0.0, 0.0)
 
     def __post_init__(self) -> None:
@@ -67,7 +78,7 @@ class Placement:
         for key in ("face_mm", "angle_deg"):
             if key in values:
                 values[key] = number(key, values[key])
-        for key in ("first_stave", "first_layer"):
+        for key in ("first_stave", "first_layer", "system"):
             if type(values.get(key, 0)) is not int:
                 raise ValueError(f"{key} is {values[key]!r}; expected a whole number")
         if "staves" in values:
