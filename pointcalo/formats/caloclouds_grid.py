@@ -18,7 +18,7 @@ from torch import Tensor
 from pointcalo.formats.calochallenge import along_axis
 from pointcalo.formats.caloclouds import padded
 from pointcalo.formats.contents import Contents
-from pointcalo.formats.conventions import Conventions
+from pointcalo.formats.conventions import WHOLE_TOLERANCE, Conventions
 from pointcalo.formats.dense import Grid, check_column, check_rows, read_column, single_precision
 from pointcalo.formats.dense_writing import Columns, Losses, Rows
 from pointcalo.formats.getting_high import ORIGIN, PHOTON_SHAPE, PHOTONS, group_cells
@@ -107,16 +107,21 @@ class CaloCloudsGridFile(ShowerFile):
 
     def _voxels(self, rows: Tensor, shower: Tensor) -> Tensor:
         voxel = torch.zeros(len(rows), dtype=torch.int64)
+        spread = self.conventions.depth == "spread"
         for column, size in zip(PLACES, PHOTON_SHAPE, strict=True):
-            place = self.conventions.layer_numbers(rows[:, column], shower)
-            beyond = (place < 0) | (place >= size)
-            if bool(beyond.any()):
-                point = int(beyond.nonzero()[0, 0])
+            given = rows[:, column]
+            place = given.floor() if spread else given.round()
+            right = (place >= 0) & (place < size)
+            if not spread:
+                right &= (given - place).abs() < WHOLE_TOLERANCE
+            if not bool(right.all()):
+                point = int((~right).nonzero()[0, 0])
                 raise ShowerError(
                     int(shower[point]),
-                    f"cell {int(place[point])} in column {column}, expected 0 to {size - 1}",
+                    f"{given[point]:g} in column {column}, expected a cell from 0 to {size - 1}; "
+                    "where cell k is spread over k to k + 1: pass depth=spread",
                 )
-            voxel = voxel * size + place
+            voxel = voxel * size + place.long()
         return voxel
 
 

@@ -130,6 +130,15 @@ def test_where_cells_lie(tmp_path: Path) -> None:
     assert showers.incident.energy.tolist() == [10e3, 20e3]
 
 
+def test_cells_spread(tmp_path: Path) -> None:
+    content = grid(3)
+    whole = open_showers(write_raw(tmp_path / "a.h5", content), MEV).read()
+    content["showers"][..., :3] += 0.25 * (content["showers"][..., 3:] > 0)
+    path = write_raw(tmp_path / "b.h5", content)
+    showers = open_showers(path, replace(MEV, depth="spread")).read()
+    assert torch.equal(showers.points, whole.points)
+
+
 def test_cells_there_and_back(tmp_path: Path) -> None:
     content = grid(5)
     showers = open_showers(write_raw(tmp_path / "a.h5", content), MEV).read()
@@ -218,9 +227,9 @@ def test_mistakes(
 @pytest.mark.parametrize(
     ("row", "line"),
     [
-        ([3, 7, 30, 1], "shower 1: cell 30 in column 2, expected 0 to 29"),
-        ([-1, 7, 3, 1], "shower 1: cell -1 in column 0, expected 0 to 29"),
-        ([3, 7.5, 3, 1], "shower 1: depth 7.5, that is no layer number"),
+        ([3, 7, 30, 1], "shower 1: 30 in column 2, expected a cell from 0 to 29"),
+        ([-1, 7, 3, 1], "shower 1: -1 in column 0, expected a cell from 0 to 29"),
+        ([3, 7.5, 3, 1], "7.5 in column 1, expected .*: pass depth=spread"),
         ([3, 7, 3, -1], "shower 1: energy -1, expected 0 or more"),
         ([3, 7, 3, np.nan], "shower 1: energy nan, expected 0 or more"),
     ],
