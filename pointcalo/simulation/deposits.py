@@ -22,17 +22,21 @@ CORE, TAIL, HADRONIC, TRACK = range(4)
 
 # Share of soft deposits; their mean energy in MeV; smallest cosine of crossing particles; exponent
 # n of their cosines, density ~ (c - smallest)^(n - 1). The first two rows are set on the spectra of
-# cell energies of two Geant4 stacks, the third is a guess.
+# cell energies of three Geant4 stacks, the third is a guess.
 KINDS = torch.tensor(
     [
-        [0.40, 0.26, 0.20, 2.0],
-        [0.75, 0.29, 0.16, 1.0],
+        [0.48, 0.30, 0.16, 1.82],
+        [0.83, 0.31, 0.115, 0.97],
         [0.50, 0.50, 0.20, 1.5],
         [0.00, 1.00, 1.0, 1.0],
     ],
     dtype=torch.float64,
 )
 LANDAU_MODE = -0.22278
+# An electron that stops within the gap has less energy in a thin one: the energies above are those
+# where a minimum-ionising particle loses SOFT_LOSS MeV on average (0.4 mm of silicon).
+SOFT_LOSS = 0.155
+SOFT_POWER = 0.32
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,7 @@ class DepositEnergy:
 
     Attributes:
         mean: mean energy of a deposit of each kind in each layer, MeV, [kinds, K].
+        soft: energy of a stopped electron over that in KINDS in each layer, [K].
         per_MeV: about how many deposits a MeV of shower energy makes.
     """
 
@@ -107,6 +112,7 @@ class DepositEnergy:
         self.table = landau()
         self.gap = stack.gap
         self.width = stack.width
+        self.soft = (stack.loss * stack.gap / SOFT_LOSS) ** SOFT_POWER
         self.constant = (2 * ELECTRON_MASS_MEV * stack.width / stack.plasma**2).log() + 0.2
         excess = stack.loss * stack.gap - self._peak(stack.gap, stack.width, self.constant)
         mean = excess / (stack.width * stack.gap) + LANDAU_MODE
@@ -117,7 +123,8 @@ class DepositEnergy:
         ).sum()
         medium = stack.medium.radiation_length * stack.medium.loss_per_mm
         self.per_MeV = float(active / (stack.radiation[-1, 1] * medium.mean()))
-        self._layers = torch.stack([self.gap, self.width, self.constant, self.share]).float()
+        columns = [self.gap, self.width, self.constant, self.share, self.soft]
+        self._layers = torch.stack(columns).float()
         self._kinds = KINDS.float().T.contiguous()
 
     @staticmethod
@@ -133,7 +140,8 @@ class DepositEnergy:
         peak = self._peak(path, self.width[:, None], self.constant[:, None])
         tail = self.width[:, None] * path * (mean_lambda[:, None] - LANDAU_MODE)
         crossing = (peak + tail).mean(-1)
-        return soft[..., 0] * soft_energy[..., 0] + (1 - soft[..., 0]) * crossing
+        stopped = soft_energy[..., 0] * self.soft
+        return soft[..., 0] * stopped + (1 - soft[..., 0]) * crossing
 
     def draw(self, kind: Tensor, layer: Tensor, tilt: Tensor, uniform: Tensor) -> Tensor:
         """Energies of deposits.
@@ -148,12 +156,12 @@ class DepositEnergy:
             MeV, [D] float32.
         """
         soft, soft_energy, lowest, forward = (column[kind] for column in self._kinds)
-        gap, width, constant, share = (column[layer] for column in self._layers)
+        gap, width, constant, share, scale = (column[layer] for column in self._layers)
         cosine = lowest + (1 - lowest) * uniform[1] ** (1 / forward)
         path = gap / torch.where(kind == TRACK, tilt, cosine)
         landau = self.table.quantile(uniform[2] * share) - LANDAU_MODE
         crossing = self._peak(path, width, constant) + width * path * landau
-        stopped = -uniform[2].log() * soft_energy
+        stopped = -uniform[2].log() * soft_energy * scale
         return torch.where(uniform[0] < soft, stopped, crossing).clamp(min=0)
 
 

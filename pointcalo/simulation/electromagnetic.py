@@ -11,7 +11,8 @@ with t in radiation lengths, y = E / E_c, and the sampling corrections of the pa
 F_S (radiation length over the thickness of one sampling layer) and e_hat (signal of an electron
 over that of a minimum-ionising particle). Two of these corrections are left out, those in 1 / F_S
 of T and of R_T: they were fitted on thicker active layers, and with them showers in thin silicon
-are half a radiation length too short and too narrow before the maximum (docs/simulation.md).
+are half a radiation length too short and too narrow before the maximum. The means of T and alpha
+and their widths have a factor of ours each, set on Geant4 (docs/simulation.md).
 Below about 0.3 GeV the fits are not defined; the bounds named here keep them finite.
 """
 
@@ -27,6 +28,10 @@ SMALLEST_MAXIMUM = 0.4  # X0; keeps sub-showers of some MeV finite
 SMALLEST_SHAPE = 1.15
 LARGEST_SPREAD = 0.5
 SMALLEST_RADIUS = 0.02  # Moliere radii
+NARROWER = 1.18  # factor of the mean of alpha: thin gaps see a shorter shower than all its energy
+DEEPER = 0.084  # X0 by which T grows faster with ln y, from ln y = 3.7 on
+DEEPER_FROM = 3.7
+MORE_VARIED = 1.22  # factor of the widths of ln T and ln alpha
 LARGEST_TAU = 5.0  # of the radial profile, whose tail grows exponentially
 
 
@@ -65,12 +70,12 @@ def longitudinal(energy: Tensor, medium: Medium, normal: Tensor) -> Profile:
     layer = 1 / medium.sampling_frequency
     homogeneous_T = log_y - 0.812
     homogeneous_alpha = 0.81 + (0.458 + 2.26 / medium.atomic_number) * log_y
-    mean_T = homogeneous_T - 0.69 * (1 - medium.e_hat)
-    mean_alpha = homogeneous_alpha - 0.476 * layer
+    mean_T = homogeneous_T - 0.69 * (1 - medium.e_hat) + DEEPER * (log_y - DEEPER_FROM)
+    mean_alpha = NARROWER * (homogeneous_alpha - 0.476 * layer)
     mean_T = mean_T.clamp(min=SMALLEST_MAXIMUM)
     mean_alpha = mean_alpha.clamp(min=SMALLEST_SHAPE)
-    sigma_T = _spread(-2.5 + 1.25 * log_y)
-    sigma_alpha = _spread(-0.82 + 0.79 * log_y)
+    sigma_T = MORE_VARIED * _spread(-2.5 + 1.25 * log_y)
+    sigma_alpha = MORE_VARIED * _spread(-0.82 + 0.79 * log_y)
     correlation = 0.784 - 0.023 * log_y
     plus = ((1 + correlation) / 2).sqrt() * normal[:, 0]
     minus = ((1 - correlation) / 2).sqrt() * normal[:, 1]

@@ -14,8 +14,8 @@ from pointcalo.simulation.sources import CHANNELS, Sources
 from pointcalo.simulation.stack import Stack
 from pointcalo.units import SPEED_OF_LIGHT
 
-FARTHEST = 15.0  # Moliere radii; r / (1 + r / farthest) is what is left of a radius r
-LEVER = 30.0  # mm, median distance from the point where a deposit's particle left the axis
+FARTHEST = 20.0  # Moliere radii; r / (1 + r / farthest) is what is left of a radius r
+LEVER = 3.4  # X0, median distance from the point where a deposit's particle left the axis
 LEVER_SPREAD = 1.1  # of its logarithm
 SCATTER = 0.25  # mean extra path per mm from the axis
 STRAY_SHARE = 0.07  # of the deposits off the core, by photons that scatter far
@@ -89,7 +89,8 @@ def place_deposits(
     along = stack.z.abs().float()[at.layer] / cosine
     uv = _offset(at, sources, stack, along, noise)
     distance = along + uv[:, 0] * (1 - cosine**2).clamp(min=0).sqrt() / cosine
-    time = _flight_time(at, distance, uv.norm(dim=1), kind, noise)
+    lever = LEVER * stack.medium.radiation_length.float()[at.layer]
+    time = _flight_time(at, distance, uv.norm(dim=1), lever, kind, noise)
     time = time + _neutron_delay(at, sources, noise)
     uv[:, 0] /= cosine  # across the axis to within the layer
     layer = stack.layer[at.layer]
@@ -117,15 +118,18 @@ def _offset(at: Addresses, sources: Sources, stack: Stack, along: Tensor, noise:
     return torch.stack([r * angle.cos(), r * angle.sin()], dim=1) + slope
 
 
-def _flight_time(at: Addresses, distance: Tensor, r: Tensor, kind: Tensor, noise: Noise) -> Tensor:
+def _flight_time(
+    at: Addresses, distance: Tensor, r: Tensor, lever: Tensor, kind: Tensor, noise: Noise
+) -> Tensor:
     """Time in ns of deposits at this distance along the axis and r from it, in mm.
 
-    The particle leaves the axis a lever arm (log-normal) before and flies straight to the deposit;
+    The particle leaves the axis a lever arm (log-normal, this median in mm) before and flies
+    straight to the deposit;
     scattering makes the path longer by an exponential number, and a few photons stray further.
     """
     u, v, w = at.uniform(noise, streams.LEVER, streams.SCATTER, streams.STRAY)
     normal = math.sqrt(2) * torch.erfinv(2 * u - 1)
-    leave = (distance - LEVER * (LEVER_SPREAD * normal).exp()).clamp(min=0)
+    leave = (distance - lever * (LEVER_SPREAD * normal).exp()).clamp(min=0)
     straight = leave + ((distance - leave) ** 2 + r**2).sqrt()
     stray = _late(w, torch.where((kind == CORE) | (kind == TRACK), 0.0, STRAY_SHARE))
     return (straight - v.log() * SCATTER * r + STRAY_PATH * stray) / SPEED_OF_LIGHT

@@ -24,7 +24,7 @@ from pointcalo.geometry.materials import BETHE_CONSTANT, Material, material
 from pointcalo.units import cm
 
 WINDOW = 5.0  # X0, Gaussian width of the running mean of the medium
-BACK_SHARE = 0.0025  # of the energy of a layer, that comes back to each X0 before it
+BACK_SHARE = 0.0021  # of the energy of a layer, that comes back to each X0 before it
 BACK_DEPTH = 5.0  # X0, how far it comes back
 LARGEST_GAP = 4.0  # mm of active material that one deposit crosses, at most
 LARGEST_SAMPLING_STEP = 1.5  # X0; the corrections in 1 / F_S were fitted below it

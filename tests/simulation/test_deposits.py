@@ -6,6 +6,7 @@ from pointcalo.geometry import Geometry
 from pointcalo.simulation.deposits import (
     CORE,
     KINDS,
+    SOFT_POWER,
     TAIL,
     TRACK,
     DepositEnergy,
@@ -96,3 +97,11 @@ def test_poisson_keeps_the_shape_and_zero_means() -> None:
     mean = torch.tensor([[0.0, 100.0], [3.0, 0.0]], dtype=torch.float64)
     count = poisson(mean, torch.full_like(mean, 0.5))
     assert count.tolist() == [[0, 100], [3, 0]]
+
+
+def test_electrons_that_stop_in_a_thicker_gap_have_more_energy(silicon: DepositEnergy) -> None:
+    thicker = DepositEnergy(Stack.of(Geometry.load("ild"), 1))  # 0.5 mm instead of 0.3 mm
+    assert float(thicker.soft[0] / silicon.soft[0]) == pytest.approx((5 / 3) ** SOFT_POWER)
+    soft, first = torch.tensor([0.0, 0.5, 0.7])[:, None], torch.zeros(1, dtype=torch.int64)
+    energy = [d.draw(first + CORE, first, torch.ones(1), soft) for d in (silicon, thicker)]
+    assert float(energy[1] / energy[0]) == pytest.approx((5 / 3) ** SOFT_POWER)
