@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 from formats.podio_files import podio_file
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pointcalo.cli.main import main
 from pointcalo.formats import NativeFile, open_showers
@@ -292,3 +294,22 @@ def test_the_readout_is_asked_for(tmp_path: Path, silicon: Collection, two: dict
     assert known.read().layer.tolist() == [0, 5, 29]
     with pytest.raises(ValueError, match="geometry: a file of EDM4hep does not name its cells"):
         open_showers(path)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_damaged_files_are_told_in_one_line(path: Path, data: st.DataObject) -> None:
+    content = bytearray(path.read_bytes())
+    if data.draw(st.booleans()):
+        content = content[: data.draw(st.integers(8, len(content) - 1))]
+    else:
+        for _ in range(data.draw(st.integers(1, 8))):
+            content[data.draw(st.integers(8, len(content) - 1))] = data.draw(st.integers(0, 255))
+    damaged = path.with_name("damaged.root")
+    damaged.write_bytes(content)
+    try:
+        open_showers(damaged, told(layout="edm4hep")).read()
+        line = "damaged"
+    except (OSError, ValueError) as error:
+        line = str(error)
+    assert "damaged" in line and "\n" not in line
