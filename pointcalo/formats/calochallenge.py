@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.dense import DenseFile, Grid, check_column, check_rows, read_column
+from pointcalo.formats.dense import (
+    DenseFile,
+    Grid,
+    check_column,
+    check_rows,
+    left_over,
+    read_column,
+)
 from pointcalo.formats.dense_writing import Columns, Losses
 from pointcalo.formats.hdf5 import damage_named, open_hdf5
 from pointcalo.formats.layouts import Layout, Outgoing
@@ -58,6 +65,7 @@ class CaloChallengeFile(DenseFile):
             check_rows(file, path, (ENERGY, VOXELS))
             check_column(file, path, ENERGY)
             shape = file[VOXELS].shape
+            self.left_out = left_over(file, (ENERGY, VOXELS))
         if len(shape) != 2:
             raise ValueError(f"{path}: data set {VOXELS} has shape {shape}, expected (N, voxels)")
         name, particle = PUBLIC.get(shape[1], ("", ""))

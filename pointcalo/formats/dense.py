@@ -131,10 +131,10 @@ class Grid:
         return flat.reshape(len(showers), -1).numpy(), lost
 
 
-def single_precision(values: NDArray[Any]) -> NDArray[np.float32]:
-    """Numbers of a file in single precision; one too large becomes infinite."""
+def single_precision(values: NDArray[Any], factor: float = 1.0) -> NDArray[np.float32]:
+    """Numbers of a file times a factor in single precision; one too large becomes infinite."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.asarray(values, dtype=np.float32)
+        return np.asarray(values if factor == 1 else values * factor, dtype=np.float32)
 
 
 class DenseFile(ShowerFile):
@@ -185,10 +185,7 @@ class DenseFile(ShowerFile):
     @cached_property
     def offset(self) -> Tensor:
         """Shower s has the points offset[s]:offset[s+1], [S+1] int64: voxels are counted."""
-        counts = [
-            np.count_nonzero(single_precision(values), axis=1)
-            for _, values in self._pieces(0, len(self))
-        ]
+        counts = [np.count_nonzero(values, axis=1) for _, values in self._pieces(0, len(self))]
         return ptr_from_counts(torch.from_numpy(np.concatenate(counts)))
 
     def _rows(self, first: int, last: int) -> Showers:
@@ -203,7 +200,7 @@ class DenseFile(ShowerFile):
                 raise ShowerError(done + error.shower, error.fault) from None
         return parts[0] if len(parts) == 1 else Showers.cat(parts)
 
-    def _pieces(self, first: int, last: int) -> Iterator[tuple[int, NDArray[Any]]]:
+    def _pieces(self, first: int, last: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """First shower and voxels [s, V] in MeV of pieces of a bounded size."""
         step = max(1, PIECE // len(self.grid.cell) // self.together) * self.together
         cuts = [first, *range(first // step * step + step, last, step), last]
@@ -211,7 +208,7 @@ class DenseFile(ShowerFile):
             for start, stop in pairwise(cuts):
                 parts = [file[name][start:stop].reshape(stop - start, -1) for name in self.voxels]
                 values = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-                yield start, values if self.factor == 1 else values * self.factor
+                yield start, single_precision(values, self.factor)
 
 
 def check_column(file: h5py.File, path: Path, name: str, width: int = 1) -> None:
@@ -229,6 +226,12 @@ def check_column(file: h5py.File, path: Path, name: str, width: int = 1) -> None
 def read_column(file: h5py.File, name: str, rows: slice) -> Tensor:
     """Numbers of some showers in single precision, [s] or [s, width] as they are in the file."""
     return torch.from_numpy(single_precision(file[name][rows]))
+
+
+def left_over(file: h5py.File, known: Iterable[str]) -> tuple[str, ...]:
+    """A phrase on the data sets of a file that are not read; none where all are."""
+    others = sorted(set(file) - set(known))
+    return (f"data sets {', '.join(others)}",) if others else ()
 
 
 def check_rows(file: h5py.File, path: Path, names: Iterable[str]) -> int:

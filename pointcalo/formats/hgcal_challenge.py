@@ -18,7 +18,14 @@ from torch import Tensor
 
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.dense import DenseFile, Grid, check_column, check_rows, read_column
+from pointcalo.formats.dense import (
+    DenseFile,
+    Grid,
+    check_column,
+    check_rows,
+    left_over,
+    read_column,
+)
 from pointcalo.formats.dense_writing import Columns, Losses
 from pointcalo.formats.hdf5 import damage_named, open_hdf5
 from pointcalo.formats.layouts import Layout, Outgoing
@@ -112,6 +119,7 @@ class HGCalChallengeFile(DenseFile):
             check_rows(file, path, (GEN, VOXELS))
             check_column(file, path, GEN, 3)
             shape = file[VOXELS].shape
+            self.left_out = left_over(file, (GEN, VOXELS))
         self._conventions = conventions
         grid, expected = voxel_grid(conventions.need_geometry(NAME))
         if len(shape) != 3 or shape[1] != expected[0] or shape[2] < expected[1]:
@@ -126,7 +134,7 @@ class HGCalChallengeFile(DenseFile):
         super().__init__(path, grid, (VOXELS,), conventions.factor("energy_unit", NAME))
         self.axis, self.pdg = Axis(grid.geometry), conventions.pdg(NAME)
         if self.axis.follows:
-            self.left_out = ("eta, phi (each layer of the cell map is about its own centre)",)
+            self.left_out += ("eta, phi (each layer of the cell map is about its own centre)",)
 
     def _incident(self, file: h5py.File, rows: slice) -> Incident:
         return self.axis.incident(read_column(file, GEN, rows), self.pdg)

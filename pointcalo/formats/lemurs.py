@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.dense import check_column, check_rows, read_column
+from pointcalo.formats.dense import check_column, check_rows, left_over, read_column
 from pointcalo.formats.dense_writing import Losses
 from pointcalo.formats.hdf5 import damage_named, open_hdf5
 from pointcalo.formats.layouts import Layout, Outgoing
@@ -27,6 +27,7 @@ from pointcalo.showers import TIME, Incident, Showers, Y, segment_sum
 
 FRACTION, LAYERS = "sampling_fraction", "num_layers"
 ADDED = (FRACTION, LAYERS, POSITION)
+DERIVED = ("num_points", "shower_ids")
 UNITS = {"energy_unit": "GeV", "incident_energy_unit": "GeV", "length_unit": "mm", "depth": "layer"}
 
 
@@ -55,7 +56,8 @@ class LemursFile(ShowerDataFile):
             check_rows(file, path, ("energies", *ADDED))
             for name, width in ((FRACTION, 1), (LAYERS, 1), (POSITION, 3)):
                 check_column(file, path, name, width)
-        self.left_out = (f"{FRACTION}, {LAYERS}, {POSITION} (place in the detector)",)
+            self.left_out = left_over(file, (*NEEDED, *ADDED, *DERIVED))
+        self.left_out += (f"{FRACTION}, {LAYERS}, {POSITION} (place in the detector)",)
 
     def _incident(self, file: h5py.File, rows: slice) -> Incident:
         gun, away = (read_column(file, name, rows).double() for name in (POSITION, "directions"))

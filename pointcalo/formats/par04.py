@@ -19,7 +19,14 @@ from numpy.typing import NDArray
 from pointcalo.formats.calochallenge import along_axis
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.dense import DenseFile, Grid, check_column, check_rows, read_column
+from pointcalo.formats.dense import (
+    DenseFile,
+    Grid,
+    check_column,
+    check_rows,
+    left_over,
+    read_column,
+)
 from pointcalo.formats.dense_writing import Columns, Losses
 from pointcalo.formats.hdf5 import damage_named, open_hdf5
 from pointcalo.formats.layouts import Layout, Outgoing
@@ -69,6 +76,7 @@ class Par04File(DenseFile):
             for name in (ENERGY, PHI, THETA):
                 check_column(file, path, name)
             shape = file[VOXELS].shape[1:]
+            self.left_out = left_over(file, (ENERGY, PHI, THETA, VOXELS))
             held = {name: read_column(file, name, slice(None)) for name in STRAIGHT}
         geometry = conventions.geometry
         if geometry is None and shape != LOW_GRANULARITY:
@@ -86,7 +94,7 @@ class Par04File(DenseFile):
         self.pdg = conventions.pdg(NAME)
         lost = [name for name, angle in held.items() if _differs(angle, STRAIGHT[name])]
         if lost:
-            self.left_out = (f"{', '.join(lost)} (direction in the detector)",)
+            self.left_out += (f"{', '.join(lost)} (direction in the detector)",)
 
     def _incident(self, file: h5py.File, rows: slice) -> Incident:
         return along_axis(read_column(file, ENERGY, rows).reshape(-1), self.pdg)

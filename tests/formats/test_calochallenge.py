@@ -116,9 +116,10 @@ def test_what_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    write_raw(tmp_path / "a.h5", made(3, 6480))
+    write_raw(tmp_path / "a.h5", made(3, 6480) | {"weights": np.ones(3)})
     arguments = ["input=a.h5", "output=b.h5", "incident_particle=photon"]
     assert main(["convert", *arguments]) == 0
+    assert "dropped: data sets weights\n" in capsys.readouterr().out
     assert main(["convert", "input=b.h5", "output=c.h5", "format=calochallenge"]) == 0
     assert "dropped: kinds of incident particles\n" in capsys.readouterr().out
 

@@ -60,7 +60,10 @@ def write_lemurs(path: Path, content: dict[str, Any]) -> Path:
 def test_frame_and_units(tmp_path: Path) -> None:
     file = open_showers(write_lemurs(tmp_path / "a.h5", made()))
     assert isinstance(file, LemursFile) and file.points == "deposits"
-    assert file.left_out == ("sampling_fraction, num_layers, gun_position (place in the detector)",)
+    assert file.left_out[0] == "data sets layer_z_pos"
+    assert file.left_out[1:] == (
+        "sampling_fraction, num_layers, gun_position (place in the detector)",
+    )
     showers = file.read()
     assert showers.counts.tolist() == [2, 0, 1] and showers.layer.tolist() == [0, 7, 3]
     assert showers.points.tolist() == [
@@ -113,7 +116,8 @@ def test_command_line_there_and_back(
     monkeypatch.chdir(tmp_path)
     write_lemurs(tmp_path / "a.h5", made())
     assert main(["convert", "input=a.h5", "output=b.h5", "geometry=par04"]) == 0
-    assert "dropped: sampling_fraction, num_layers, gun_position" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "dropped: data sets layer_z_pos; sampling_fraction, num_layers, gun" in said
     assert main(["convert", "input=b.h5", "output=c.h5", "format=lemurs"]) == 0
     assert "3 showers, layout lemurs\n" in capsys.readouterr().out
     with h5py.File("c.h5") as raw:
