@@ -223,7 +223,8 @@ def main() -> None:
     for showers in given.values():
         if not torch.equal(showers.incident.energy, incident.energy):
             raise SystemExit(
-                f"{options.geant4}: other incident particles; remove it or add --showers"
+                f"{options.geant4}: not the first {len(incident)} particles of the sample; "
+                f"give another name, or --showers {len(given['Geant4'])} if it was made with that"
             )
     given["parametric"] = ParametricSimulation(geometry).simulate(incident, seed=options.seed)
     columns = {name: per_shower(showers, geometry) for name, showers in given.items()}
