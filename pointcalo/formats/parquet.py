@@ -79,7 +79,8 @@ class ParquetFile(TableFile):
         units = {
             f.name: f.metadata[UNIT].decode() for f in schema if f.metadata and UNIT in f.metadata
         }
-        return Inventory(int(self._group_starts[-1]), numbers, lists, units, about)
+        rows, piece = int(self._group_starts[-1]), int(np.diff(self._group_starts).max(initial=0))
+        return Inventory(rows, numbers, lists, units, about, piece)
 
     def _read(self, names: Sequence[str], first: int, last: int) -> dict[str, Any]:
         starts = self._group_starts

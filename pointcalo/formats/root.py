@@ -52,6 +52,7 @@ class RootFile(TableFile):
             branches = {}
             if wanted in trees:
                 rows = int(file[wanted].num_entries)
+                piece = max(np.diff(file[wanted].branches[-1].entry_offsets), default=0)
                 branches = {branch.name: branch.interpretation for branch in file[wanted].values()}
         if wanted not in trees:
             raise ValueError(
@@ -59,9 +60,11 @@ class RootFile(TableFile):
                 "collections=NAME of the tree"
             )
         self.tree = wanted
-        return self._sorted(branches, rows, text)
+        return self._sorted(branches, rows, text, int(piece))
 
-    def _sorted(self, branches: dict[str, Any], rows: int, text: str | None) -> Inventory:
+    def _sorted(
+        self, branches: dict[str, Any], rows: int, text: str | None, piece: int
+    ) -> Inventory:
         """Branches by what they hold; those of neither numbers nor lists of them are left out."""
         interpretation = uproot_module().interpretation
         numbers, lists = {}, {}
@@ -75,7 +78,8 @@ class RootFile(TableFile):
         except ValueError as error:
             raise ValueError(f"{self.path}: {error}") from None
         numbers.pop(COUNTER, None)
-        return Inventory(rows, numbers, lists, {} if about is None else about.units, about)
+        units = {} if about is None else about.units
+        return Inventory(rows, numbers, lists, units, about, piece)
 
     def _read(self, names: Sequence[str], first: int, last: int) -> dict[str, Any]:
         with root_file(self.path) as file:

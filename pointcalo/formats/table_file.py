@@ -40,6 +40,7 @@ DEFAULTS = {
     POSITION[0]: "entry at the origin",
 }
 """What is taken where a foreign table lacks these columns."""
+LARGEST_PIECE = 2000  # showers that are read as a whole because they are stored so
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Inventory:
         lists: dtype of the entries of the columns of lists of numbers, by name.
         units: recorded units, by name.
         about: what it says of itself; None for foreign tables.
+        piece: rows that are stored in one piece.
     """
 
     rows: int
@@ -59,6 +61,7 @@ class Inventory:
     lists: Mapping[str, np.dtype]
     units: Mapping[str, str]
     about: About | None
+    piece: int
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,8 @@ class TableFile(ShowerFile):
         self._depth = "z" if conventions.depth == "z" and not self._own else "layer"
         self._flat = not inventory.lists and EVENT in inventory.numbers
         self._check_columns(inventory)
+        if not self._flat and inventory.piece <= LARGEST_PIECE:
+            self.together = max(1, inventory.piece)
         self._starts = self._find_showers() if self._flat else np.arange(inventory.rows + 1)
 
     @abstractmethod
