@@ -151,3 +151,20 @@ def test_a_muon_ionises_every_layer_of_geant4(real: Geant4Simulation) -> None:
     unknown = Incident(photon.energy, photon.direction, photon.position, torch.tensor([7777]))
     with pytest.raises(ValueError, match="no particle with PDG number 7777"):
         real.simulate(unknown, seed=1)
+
+
+@needs_geant4
+def test_the_field_bends_a_muon_in_geant4() -> None:
+    photon = photons(150, energy_GeV=2.0, theta_deg=0, position=[0, 0])
+    muon = Incident(photon.energy, photon.direction, photon.position, torch.full((150,), 13))
+    physics = {"physics": "G4EmStandardPhysics", "field_T": (4.0, 0.0, 0.0)}
+    with Geant4Simulation(TOY, **physics) as simulation:
+        steps = simulation.deposits(muon, seed=1)
+    last = steps.keep(steps.layer == TOY.num_layers - 1)
+    x, y = torch.stack([last[n].xy.median(0).values for n in range(150) if last.counts[n]]).T
+    z = float(TOY.layer_z[-1])
+    # radius in m = p in GeV / (0.2998 B in T); a negative charge along z turns towards -y
+    radius = 1e3 * 2.1 / (0.2998 * 4)
+    # scattering moves one muon by about 2 mm
+    assert float(y.median()) == pytest.approx(-(z**2) / (2 * radius), abs=0.5)
+    assert abs(float(x.median())) < 0.5
