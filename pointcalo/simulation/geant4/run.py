@@ -7,10 +7,8 @@ from array import array
 from types import ModuleType
 from typing import Any
 
-from pointcalo.simulation.geant4.setup import PASSIVE, WORLD_MARGIN, Setup, Task
-
-ROW = ("x", "y", "energy", "time", "layer")
-"""What is recorded of a step in an active material: mm, mm, MeV, ns, number."""
+from pointcalo.simulation.geant4.setup import Setup, Task
+from pointcalo.simulation.geant4.volumes import Volumes
 
 
 class Run:
@@ -33,13 +31,15 @@ class Run:
         physics.SetVerboseLevel(0)
         physics.SetDefaultCutValue(setup.cut_mm)
         g4.G4EmParameters.Instance().SetVerbose(0)
-        detector = _detector(g4, setup, self.rows)
+        volumes = Volumes(g4, setup, self.rows)
+        detector = _detector(g4, volumes)
         self.manager.SetUserInitialization(detector)
         self.manager.SetUserInitialization(physics)
         self.gun = g4.G4ParticleGun(1)  # not before there is a physics list
         primaries = _primaries(g4, self.gun)
         self.manager.SetUserAction(primaries)
-        self._kept = (detector, physics, primaries)  # Geant4 alone would not keep them alive
+        # Geant4 alone would not keep them alive
+        self._kept = (volumes, detector, physics, primaries)
         self.manager.Initialize()
         self.manager.BeamOn(0)  # reads and builds the tables
 
@@ -92,75 +92,14 @@ def _primaries(g4: ModuleType, gun: Any) -> Any:
     return Primaries()
 
 
-def _detector(g4: ModuleType, setup: Setup, rows: array) -> Any:
+def _detector(g4: ModuleType, volumes: Volumes) -> Any:
     class Detector(g4.G4VUserDetectorConstruction):
-        def __init__(self) -> None:
-            super().__init__()
-            self.active: list[tuple[Any, int]] = []
-            self.kept: list[Any] = []
-
         def Construct(self) -> Any:
-            box = setup.box
-            materials = {name: self._material(name) for name in setup.materials}
-            reach = (abs(box.x) + box.half_x, abs(box.y) + box.half_y)
-            half = (*(r + WORLD_MARGIN for r in reach), setup.half_depth)
-            world = self._volume("world", materials["AIR"], half)
-            for slab in setup.slabs:
-                half = (box.half_x, box.half_y, slab.thickness / 2)
-                volume = self._volume(slab.material, materials[slab.material], half)
-                self._place(volume, (box.x, box.y, slab.z), world)
-                if slab.layer != PASSIVE:
-                    self.active.append((volume, slab.layer))
-            return self._place(world, (0.0, 0.0, 0.0), None)
+            return volumes.build()
 
         def ConstructSDandField(self) -> None:
-            sensors: dict[int, Any] = {}
-            for volume, layer in self.active:
-                if layer not in sensors:
-                    sensors[layer] = _sensor(g4, layer, rows)
-                    g4.G4SDManager.GetSDMpointer().AddNewDetector(sensors[layer])
-                self.SetSensitiveDetector(volume, sensors[layer])
-            self.kept.append(sensors)
-            if any(setup.field_T):
-                field = g4.G4UniformMagField(g4.G4ThreeVector(*setup.field_T) * g4.tesla)
-                manager = g4.G4TransportationManager.GetTransportationManager().GetFieldManager()
-                manager.SetDetectorField(field)
-                manager.CreateChordFinder(field)
-                self.kept.append(field)
-
-        def _material(self, name: str) -> Any:
-            density, elements = setup.materials[name]
-            whole = sum(share for _, share in elements)
-            made = g4.G4Material(f"pointcalo {name}", density * g4.g / g4.cm3, len(elements))
-            for symbol, share in elements:
-                element = g4.G4NistManager.Instance().FindOrBuildElement(symbol)
-                made.AddElement(element, share / whole)
-            return made
-
-        def _volume(self, name: str, material: Any, half: tuple[float, float, float]) -> Any:
-            volume = g4.G4LogicalVolume(g4.G4Box(name, *half), material, name)
-            self.kept.append(volume)
-            return volume
-
-        def _place(self, volume: Any, middle: tuple[float, float, float], mother: Any) -> Any:
-            where = g4.G4ThreeVector(*middle)
-            name = volume.GetName()
-            placed = g4.G4PVPlacement(None, where, volume, name, mother, False, 0, False)
-            self.kept.append(placed)
-            return placed
+            for volume, sensor in volumes.sensors():
+                self.SetSensitiveDetector(volume, sensor)
+            volumes.add_field()
 
     return Detector()
-
-
-def _sensor(g4: ModuleType, layer: int, rows: array) -> Any:
-    class Sensor(g4.G4VSensitiveDetector):
-        def ProcessHits(self, step: Any, history: Any) -> bool:
-            energy = step.GetTotalEnergyDeposit()
-            if energy > 0.0:
-                before, after = step.GetPreStepPoint(), step.GetPostStepPoint()
-                a, b = before.GetPosition(), after.GetPosition()
-                x, y = 0.5 * (a.x + b.x), 0.5 * (a.y + b.y)
-                rows.extend((x, y, energy, before.GetGlobalTime(), layer))
-            return True
-
-    return Sensor(f"layer{layer}")

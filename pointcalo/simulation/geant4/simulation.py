@@ -15,7 +15,6 @@ from pointcalo.projection import Projector
 from pointcalo.showers import Incident, Showers
 from pointcalo.showers.noise import GEANT4, Noise
 from pointcalo.simulation.checks import check_incident, check_materials
-from pointcalo.simulation.geant4.run import ROW
 from pointcalo.simulation.geant4.setup import (
     WORLD_MARGIN,
     Setup,
@@ -25,6 +24,7 @@ from pointcalo.simulation.geant4.setup import (
     slabs_of,
 )
 from pointcalo.simulation.geant4.tables import Tables, download_tables, find_tables
+from pointcalo.simulation.geant4.volumes import ROW
 from pointcalo.simulation.geant4.workers import Workers
 
 ELECTROMAGNETIC = "G4EmStandardPhysics"
