@@ -97,7 +97,10 @@ def apart(place: np.ndarray, size: np.ndarray, xy: np.ndarray, area: np.ndarray)
     free = np.flatnonzero(distance > 0.5 * OVERLAPPING * (side + others[nearest]))
     if len(free) == 0:
         return free
-    close = cKDTree(place[free]).query_pairs(OVERLAPPING * side[free].max(), output_type="ndarray")
+    tree, side = cKDTree(place[free]), side[free]
+    close = tree.query_pairs(OVERLAPPING * side.max(), output_type="ndarray")
+    away = np.linalg.norm(place[free[close[:, 0]]] - place[free[close[:, 1]]], axis=1)
+    close = close[away <= 0.5 * OVERLAPPING * side[close].sum(axis=1)]
     taken = np.ones(len(free), dtype=bool)
     for one, other in close[np.lexsort((close[:, 1], close[:, 0]))]:
         taken[other] &= ~taken[one]

@@ -41,6 +41,7 @@ LAYERS = {
     "bands": {**BANDS, "dead": [[1, 1]]},
     "two sizes": TWO_SIZES,
     "two sizes and a dead cell": [{**TWO_SIZES[0], "dead": [[8, 0]]}, TWO_SIZES[1]],
+    "two sizes and a hole": [{**TWO_SIZES[0], "holes": [[0, 0, 18]]}, TWO_SIZES[1]],
     "hexagons and tiles": [
         {**HEXAGONS, "inner_radius_mm": 25},
         {"type": "polar", "rows": [[61, 101, 3, 24]]},
@@ -133,6 +134,15 @@ def test_a_hole_and_a_dead_cell_are_edges(tmp_path: Path) -> None:
     points = torch.tensor([[4.0, 0.0], [0.0, 7.0]])
     assert dead.cell_at(first, points).lt(0).tolist() == [True, False]
     assert dead.edge_distance(first, points).tolist() == pytest.approx([0.0, 2.3], abs=0.2)
+
+
+def test_a_hole_in_the_smaller_of_two_sizes_is_filled(tmp_path: Path) -> None:
+    geometry = geometry_of(LAYERS["two sizes and a hole"], tmp_path)
+    wider = geometry.extended(30.0)
+    points = 12.0 * torch.rand(500, 2, generator=torch.Generator().manual_seed(1)) - 6.0
+    cell = wider.geometry.cell_at(torch.zeros(500, dtype=torch.int64), points)
+    assert (cell >= 0).float().mean() > 0.99 and (wider.parent_cell[cell] == -1).all()
+    assert wider.geometry.area(cell).unique().tolist() == pytest.approx([32 * SQRT3], rel=1e-5)
 
 
 def test_a_partial_wafer_has_half_the_cells(tmp_path: Path) -> None:
