@@ -77,23 +77,23 @@ class Layout(ABC):
 
 
 CLASSES = {
-    "pointcalo": "native.Native",
-    "lemurs": "lemurs.Lemurs",
-    "showerdata": "showerdata.ShowerData",
-    "calochallenge": "calochallenge.CaloChallenge",
-    "par04": "par04.Par04",
-    "hgcal_challenge": "hgcal_challenge.HGCalChallenge",
-    "getting_high": "getting_high.GettingHigh",
-    "ild_hadrons": "getting_high.Hadrons",
-    "two_angle": "two_angle.TwoAngle",
-    "caloclouds": "caloclouds.CaloClouds",
-    "caloclouds_grid": "caloclouds_grid.CaloCloudsGrid",
-    "calogan": "calogan.CaloGAN",
-    "3dgan": "gan3d.GAN3D",
-    "3dgan_angle": "gan3d.GAN3DAngle",
-    "edm4hep": "edm4hep.EDM4hep",
-    "root": "root.Root",
-    "parquet": "parquet.Parquet",
+    "pointcalo": "native.file.Native",
+    "lemurs": "points.lemurs.Lemurs",
+    "showerdata": "points.showerdata.ShowerData",
+    "calochallenge": "voxels.calochallenge.CaloChallenge",
+    "par04": "voxels.par04.Par04",
+    "hgcal_challenge": "voxels.hgcal_challenge.HGCalChallenge",
+    "getting_high": "voxels.getting_high.GettingHigh",
+    "ild_hadrons": "voxels.getting_high.Hadrons",
+    "two_angle": "voxels.two_angle.TwoAngle",
+    "caloclouds": "points.caloclouds.CaloClouds",
+    "caloclouds_grid": "voxels.caloclouds_grid.CaloCloudsGrid",
+    "calogan": "voxels.calogan.CaloGAN",
+    "3dgan": "voxels.gan3d.GAN3D",
+    "3dgan_angle": "voxels.gan3d.GAN3DAngle",
+    "edm4hep": "edm4hep.file.EDM4hep",
+    "root": "tables.root.Root",
+    "parquet": "tables.parquet.Parquet",
 }
 """Module and class of each layout; a file is offered to them in this order."""
 
@@ -106,7 +106,7 @@ def layout_named(name: str) -> Layout:
     """
     if name not in CLASSES:
         raise ValueError(f"layout: got {name!r}, expected one of {', '.join(CLASSES)}")
-    module, _, attribute = CLASSES[name].partition(".")
+    module, _, attribute = CLASSES[name].rpartition(".")
     return getattr(importlib.import_module(f"pointcalo.formats.{module}"), attribute)()
 
 

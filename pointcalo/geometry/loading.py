@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from pointcalo.geometry.calochallenge import read_bins
-from pointcalo.geometry.cell_columns import LENGTHS, SUFFIXES
-from pointcalo.geometry.cell_tables import read_table
 from pointcalo.geometry.files import geometry_from, parse_yaml, read_yaml
 from pointcalo.geometry.geometry import Geometry
-from pointcalo.geometry.hgcal_modules import is_module_map, read_module_map
+from pointcalo.geometry.importers.calochallenge import read_bins
+from pointcalo.geometry.importers.cell_columns import LENGTHS, SUFFIXES
+from pointcalo.geometry.importers.cell_tables import read_table
+from pointcalo.geometry.importers.hgcal_modules import is_module_map, read_module_map
+from pointcalo.geometry.importers.showerdata import MARK, read_detector_geometry
+from pointcalo.geometry.importers.xml_files import read_xml
 from pointcalo.geometry.layout import Layout, Supplement
 from pointcalo.geometry.names import (
     geometry_entry_points,
@@ -17,8 +19,6 @@ from pointcalo.geometry.names import (
     geometry_names,
     is_built_in,
 )
-from pointcalo.geometry.showerdata_geometry import MARK, read_detector_geometry
-from pointcalo.geometry.xml_files import read_xml
 
 PICKLES = (".pkl", ".pickle")
 HEAD = 4096
@@ -132,7 +132,7 @@ def _xml(path: Path, choice: str, length_unit: str | None) -> Layout:
     if root.tag == "Bins":
         return read_bins(root, path.stem, choice)
     if root.tag == "lccdd":
-        from pointcalo.geometry.dd4hep import read_dd4hep
+        from pointcalo.geometry.importers.dd4hep import read_dd4hep
 
         geometry = read_dd4hep(path, choice or None)
         return replace(Layout.of(geometry, "DD4hep compact XML"), threshold=None)

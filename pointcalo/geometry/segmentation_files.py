@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from pointcalo.atomic import written_beside
-from pointcalo.geometry.cell_columns import read_columns
 from pointcalo.geometry.composite import Composite
+from pointcalo.geometry.importers.cell_columns import read_columns
 from pointcalo.geometry.kinds import FORMULAS
 from pointcalo.geometry.parts import build_parts
 from pointcalo.geometry.segmentation import Point, Segmentation, points_of

@@ -7,6 +7,7 @@ from time import perf_counter
 
 import torch
 
+from pointcalo.interruption import Interruption
 from pointcalo.models.base import Model, Stream
 from pointcalo.showers import Showers
 from pointcalo.training.budget import Budget, step_size
@@ -18,7 +19,6 @@ from pointcalo.training.checkpoint import (
 )
 from pointcalo.training.display import Display
 from pointcalo.training.gradients import assign, clip, flat_gradient
-from pointcalo.interruption import Interruption
 from pointcalo.training.metrics_file import MetricsFile
 from pointcalo.training.outcome import DivergenceError, Outcome, Reason
 from pointcalo.training.processes import Processes

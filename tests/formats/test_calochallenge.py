@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from pointcalo.cli.main import main
 from pointcalo.formats import open_showers
-from pointcalo.formats.calochallenge import PUBLIC, CaloChallengeFile
 from pointcalo.formats.conventions import Conventions
+from pointcalo.formats.voxels.calochallenge import PUBLIC, CaloChallengeFile
 from pointcalo.geometry import DetectorLayer, Geometry
 from pointcalo.geometry.polar import Polar
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pointcalo.formats.cell_id import CellID
+from pointcalo.formats.edm4hep.cell_id import CellID
 
 ILD = (
     "system:0:5,module:5:3,stave:8:4,tower:12:4,layer:16:6,wafer:22:6,slice:28:4,"

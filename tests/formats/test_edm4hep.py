@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from pointcalo.cli.main import main
 from pointcalo.formats import NativeFile, open_showers
-from pointcalo.formats.cell_id import CellID
 from pointcalo.formats.conventions import Conventions
+from pointcalo.formats.edm4hep.cell_id import CellID
 from pointcalo.formats.layouts import layout_of
 from pointcalo.geometry import Geometry
 

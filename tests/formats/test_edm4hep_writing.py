@@ -174,7 +174,7 @@ def test_there_and_back(podio: ModuleType, tmp_path: Path, showers: Showers) -> 
 
 def test_cell_ids_by_hand(podio: ModuleType, tmp_path: Path, showers: Showers) -> None:
     save(tmp_path / "a.root", showers, Geometry.load("ild"))
-    from pointcalo.formats.edm4hep_events import Events
+    from pointcalo.formats.edm4hep.events import Events
 
     (cell_ids,) = Events(tmp_path / "a.root").read(["CaloHits.cellID"], 0, 2).values()
     # 20 + 2^8 (stave 1) + layer * 2^16 + cellX * 2^32 + cellY * 2^48
@@ -230,7 +230,7 @@ def test_the_number_in_the_layer(podio: ModuleType, tmp_path: Path) -> None:
     )
     shower = Showers(points, torch.tensor([2]), torch.tensor([0, 1]), incident)
     save(tmp_path / "a.root", shower, placed)
-    from pointcalo.formats.edm4hep_events import Events
+    from pointcalo.formats.edm4hep.events import Events
 
     (cell_ids,) = Events(tmp_path / "a.root").read(["CaloHits.cellID"], 0, 1).values()
     # system 20, stave 1 at bit 5, layer 2 at bit 9, cell 7 at bit 15

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pointcalo.cli.main import main
 from pointcalo.formats import open_showers
 from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.hgcal_challenge import HGCalChallengeFile
+from pointcalo.formats.voxels.hgcal_challenge import HGCalChallengeFile
 from pointcalo.geometry import DetectorLayer, Geometry
 from pointcalo.geometry.table import CellTable
 from pointcalo.showers import Showers

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from pointcalo.cli.main import main
 from pointcalo.formats import open_showers
 from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.lemurs import LemursFile
+from pointcalo.formats.points.lemurs import LemursFile
 from pointcalo.showers import TIME, Showers
 
 MakeShowers = Callable[..., Showers]

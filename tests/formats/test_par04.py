@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pointcalo.cli.main import main
 from pointcalo.formats import open_showers
 from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.par04 import Par04File
+from pointcalo.formats.voxels.par04 import Par04File
 from pointcalo.geometry import DetectorLayer, Geometry
 from pointcalo.geometry.polar import Polar
 

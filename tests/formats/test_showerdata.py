@@ -13,7 +13,7 @@ import torch
 from pointcalo.formats import open_showers
 from pointcalo.formats.conventions import Conventions
 from pointcalo.formats.layouts import Outgoing
-from pointcalo.formats.showerdata import ShowerDataFile, write_showerdata
+from pointcalo.formats.points.showerdata import ShowerDataFile, write_showerdata
 from pointcalo.geometry import Geometry
 from pointcalo.showers import ENERGY, Showers
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pointcalo.formats.windows import check_layers, window, windows
+from pointcalo.formats.voxels.windows import check_layers, window, windows
 from pointcalo.geometry import Cartesian, DetectorLayer, Geometry
 
 

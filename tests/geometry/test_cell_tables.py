@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pointcalo.geometry import Geometry
-from pointcalo.geometry.cell_tables import areas_from_centres
+from pointcalo.geometry.importers.cell_tables import areas_from_centres
 
 
 def hexagons(pitch: float, rings: int) -> np.ndarray:

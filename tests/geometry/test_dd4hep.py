@@ -8,7 +8,7 @@ import torch
 from geometry.compact_files import DEFINE, READOUT, WHOLE, compact, detector, without
 
 from pointcalo.geometry import Cartesian, Geometry, Hexagonal, Polar
-from pointcalo.geometry.dd4hep import read_dd4hep
+from pointcalo.geometry.importers.dd4hep import read_dd4hep
 from pointcalo.geometry.materials import material
 
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from pointcalo.geometry.dd4hep_expressions import Constants
+from pointcalo.geometry.importers.dd4hep_expressions import Constants
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from geometry.compact_files import DEFINE, DIMENSIONS, READOUT, WHOLE, compact, 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pointcalo.geometry.dd4hep import read_dd4hep
+from pointcalo.geometry.importers.dd4hep import read_dd4hep
 
 
 @pytest.mark.parametrize(

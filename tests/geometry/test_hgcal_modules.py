@@ -9,7 +9,7 @@ import torch
 from scipy.spatial import cKDTree
 
 from pointcalo.geometry import Geometry
-from pointcalo.geometry.hgcal_modules import WAFER_MM, wafer_cells, wafer_centres
+from pointcalo.geometry.importers.hgcal_modules import WAFER_MM, wafer_cells, wafer_centres
 
 HEADER = "plane u v typecode econdidx captureblock captureblockidx slinkidx fedid zside\n"
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pointcalo.geometry.xml_files import read_xml
+from pointcalo.geometry.importers.xml_files import read_xml
 
 BOMB = """<?xml version="1.0"?>
 <!DOCTYPE Bins [

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from pointcalo.interruption import Interruption
 from pointcalo.models.base import Player
 from pointcalo.training import checkpoint
 from pointcalo.training.budget import Budget, step_size
@@ -16,7 +17,6 @@ from pointcalo.training.checkpoint import (
 )
 from pointcalo.training.ema import ExponentialAverage
 from pointcalo.training.gradients import assign, clip, flat_gradient
-from pointcalo.interruption import Interruption
 from pointcalo.training.metrics_file import MetricsFile
 from pointcalo.training.processes import Processes
 

@@ -1,0 +1,1 @@
+"""The native layout: what it is, read and written."""

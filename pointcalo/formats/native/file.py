@@ -1,0 +1,120 @@
+"""Reading files of the native layout."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import ClassVar
+
+import h5py
+import numpy as np
+import torch
+
+from pointcalo.formats.contents import Contents
+from pointcalo.formats.conventions import Conventions
+from pointcalo.formats.hdf5 import damage_named, open_hdf5
+from pointcalo.formats.layouts import Layout, Outgoing
+from pointcalo.formats.native.layout import (
+    INCIDENT_COLUMNS,
+    LAYOUT,
+    OFFSET,
+    check_columns,
+    read_attributes,
+)
+from pointcalo.formats.native.writing import write
+from pointcalo.formats.shower_file import ShowerFile
+from pointcalo.showers import Incident, ShowerError, Showers
+
+
+class NativeFile(ShowerFile):
+    """A file of showers in the native layout, checked once when it is opened.
+
+    Args:
+        path: file.
+
+    Raises:
+        OSError: not there, no permission, not HDF5.
+        ValueError: foreign layout, newer version, missing data set, wrong unit, no showers.
+    """
+
+    layout: ClassVar[str] = LAYOUT
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(Path(path))
+        with open_hdf5(self.path) as file, damage_named(self.path):
+            self.attributes = read_attributes(file, self.path)
+            check_columns(file, self.path)
+            self.offset = torch.from_numpy(file[OFFSET][:].astype(np.int64))
+        if len(self.offset) < 2:
+            raise ValueError(f"{self.path}: holds no showers")
+        if bool((self.offset.diff() < 0).any()) or int(self.offset[0]) != 0:
+            raise ValueError(f"{self.path}: data set {OFFSET} must start at 0 and never decrease")
+        self.points, self.source = self.attributes["points"], self.attributes["source"]
+        self.geometry_name = self.attributes["geometry"]
+        self.geometry_hash = self.attributes["geometry_hash"]
+
+    def __len__(self) -> int:
+        return len(self.offset) - 1
+
+    def incident(self) -> Incident:
+        """The incident particles of all showers."""
+        with open_hdf5(self.path) as file, damage_named(self.path):
+            try:
+                return _incident(file, slice(None))
+            except ShowerError as error:
+                raise ValueError(f"{self.path}: {error}") from None
+
+    def _rows(self, first: int, last: int) -> Showers:
+        begin, end = int(self.offset[first]), int(self.offset[last])
+        columns = np.empty((end - begin, 4), dtype=np.float32)
+        with open_hdf5(self.path) as file, damage_named(self.path):
+            for number, name in enumerate(("x", "y", "energy", "time")):
+                columns[:, number] = file[f"points/{name}"][begin:end]
+            layer = file["points/layer"][begin:end].astype(np.int64)
+            return Showers(
+                points=torch.from_numpy(columns),
+                layer=torch.from_numpy(layer),
+                ptr=self.offset[first : last + 1] - begin,
+                incident=_incident(file, slice(first, last)),
+            )
+
+
+def _incident(file: h5py.File, rows: slice) -> Incident:
+    energy, direction, position, pdg = (
+        torch.from_numpy(file[name][rows]) for name in INCIDENT_COLUMNS
+    )
+    return Incident(energy.float(), direction.float(), position.float(), pdg.long())
+
+
+class Native(Layout):
+    """The layout of this package."""
+
+    name = LAYOUT
+
+    def claims(self, contents: Contents) -> bool:
+        """The attribute `layout` says so."""
+        return contents.attributes.get("layout") == LAYOUT
+
+    def open(self, path: Path, conventions: Conventions) -> NativeFile:
+        """The file says everything of itself."""
+        return NativeFile(path)
+
+    def write(
+        self, path: Path, batches: Iterable[Showers], outgoing: Outgoing, conventions: Conventions
+    ) -> list[str]:
+        """Holds all there is."""
+        geometry = conventions.geometry
+        name, number = outgoing.geometry_name, outgoing.geometry_hash
+        if geometry is not None:
+            name, number = geometry.name, geometry.hash
+        if not name:
+            raise ValueError("geometry: the input does not name its geometry: pass geometry=NAME")
+        write(
+            path,
+            batches,
+            geometry_name=name,
+            geometry_hash=number,
+            source=outgoing.source,
+            points=outgoing.points,
+            attributes=outgoing.attributes,
+            compression=outgoing.compression,
+        )
+        return []

@@ -1,0 +1,1 @@
+"""Layouts of points: one row a point, shower by shower."""

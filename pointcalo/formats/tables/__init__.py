@@ -1,0 +1,1 @@
+"""Tables of showers, columns by name: ROOT trees and Parquet."""

@@ -1,0 +1,1 @@
+"""Layouts of voxels: a number for every cell of a fixed grid."""

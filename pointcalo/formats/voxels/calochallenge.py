@@ -1,0 +1,128 @@
+"""Files of the CaloChallenge: a row of voxels a shower, MeV.
+
+Within a row the radius runs fastest, then the angle alpha, then the layer. The axis of the
+particle is that of the rings. Source: C. Krause et al., 2024, arXiv:2410.21611.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import h5py
+import torch
+from numpy.typing import NDArray
+
+from pointcalo.formats.contents import Contents
+from pointcalo.formats.conventions import Conventions
+from pointcalo.formats.hdf5 import damage_named, open_hdf5
+from pointcalo.formats.layouts import Layout, Outgoing
+from pointcalo.formats.voxels.dense import (
+    DenseFile,
+    Grid,
+    check_column,
+    check_rows,
+    left_over,
+    read_column,
+)
+from pointcalo.formats.voxels.dense_writing import Columns, Losses
+from pointcalo.formats.voxels.rings import ring_cells
+from pointcalo.geometry import Geometry
+from pointcalo.showers import Incident, Showers
+from pointcalo.showers.particles import pdg_number
+
+NAME = "the CaloChallenge"
+ENERGY, VOXELS = "incident_energies", "showers"
+PUBLIC = {
+    368: ("calochallenge_1_photon", "photon"),
+    533: ("calochallenge_1_pion", "pion+"),
+    6480: ("calochallenge_2", "electron"),
+    40500: ("calochallenge_3", "electron"),
+}
+"""Built-in geometry and incident particle of the public data sets by their number of voxels."""
+
+
+def voxel_grid(geometry: Geometry) -> Grid:
+    """The voxels of a row."""
+    rings = ring_cells(geometry, NAME)
+    return Grid(geometry, torch.cat([cells.T.reshape(-1) for cells in rings]))
+
+
+class CaloChallengeFile(DenseFile):
+    """A file of the CaloChallenge to read.
+
+    Args:
+        path: file.
+        conventions: geometry and particle, where they are not those of a public data set.
+
+    Raises:
+        OSError, ValueError: the file cannot be used; one line.
+    """
+
+    layout: ClassVar[str] = "calochallenge"
+
+    def __init__(self, path: Path, conventions: Conventions) -> None:
+        with open_hdf5(path) as file, damage_named(path):
+            check_rows(file, path, (ENERGY, VOXELS))
+            check_column(file, path, ENERGY)
+            shape = file[VOXELS].shape
+            self.left_out = left_over(file, (ENERGY, VOXELS))
+        if len(shape) != 2:
+            raise ValueError(f"{path}: data set {VOXELS} has shape {shape}, expected (N, voxels)")
+        name, particle = PUBLIC.get(shape[1], ("", ""))
+        geometry = conventions.geometry
+        if geometry is None and not name:
+            raise ValueError(
+                f"{path}: {shape[1]} voxels a shower, no public data set has so many: pass "
+                "geometry=NAME or geometry=BINNING.xml"
+            )
+        super().__init__(path, voxel_grid(geometry or Geometry.load(name)), (VOXELS,), 1.0)
+        self.pdg = conventions.pdg(NAME, particle)
+        if not conventions.incident_particle:
+            self.assumed = (f"incident particle {particle}, as in the public data set",)
+
+    def _incident(self, file: h5py.File, rows: slice) -> Incident:
+        energy = read_column(file, ENERGY, rows).reshape(-1)
+        return along_axis(energy, self.pdg)
+
+
+def along_axis(energy: torch.Tensor, pdg: int) -> Incident:
+    """Particles of energies [S] (MeV) that enter at the origin along the layers' normal."""
+    size = len(energy)
+    return Incident(
+        energy=energy,
+        direction=torch.tensor([[0.0, 0.0, 1.0]]).repeat(size, 1),
+        position=torch.zeros(size, 3),
+        pdg=torch.full((size,), pdg),
+    )
+
+
+class CaloChallenge(Layout):
+    """The layout of the CaloChallenge."""
+
+    name = "calochallenge"
+
+    def claims(self, contents: Contents) -> bool:
+        """It has the two data sets by their names."""
+        return contents.has(**{VOXELS: 2}) and ENERGY in contents.shapes
+
+    def open(self, path: Path, conventions: Conventions) -> CaloChallengeFile:
+        """See `CaloChallengeFile`."""
+        return CaloChallengeFile(path, conventions)
+
+    def write(
+        self, path: Path, batches: Iterable[Showers], outgoing: Outgoing, conventions: Conventions
+    ) -> list[str]:
+        """Holds voxels and incident energies only."""
+        grid = voxel_grid(conventions.need_geometry(NAME))
+        _, particle = PUBLIC.get(len(grid.cell), ("", ""))
+        losses = Losses(outgoing, usual=pdg_number(particle) if particle else None)
+
+        def rows() -> Iterator[Mapping[str, NDArray[Any]]]:
+            for batch in batches:
+                values, outside = grid.values(batch)
+                losses.note(batch, outside)
+                yield {VOXELS: values, ENERGY: batch.incident.energy.numpy()}
+
+        shapes = {ENERGY: (1,), VOXELS: (len(grid.cell),)}
+        Columns(path, outgoing.num_showers, shapes).write(rows())
+        return losses.phrases()

@@ -1,0 +1,1 @@
+"""Descriptions of detectors in the formats of the field, one module each."""
