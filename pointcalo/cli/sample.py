@@ -1,6 +1,5 @@
 """`pointcalo sample`: showers from a trained generator."""
 
-import sys
 from pathlib import Path
 from time import perf_counter
 
@@ -18,8 +17,7 @@ from pointcalo.simulation import ParticleGun
 
 ANGLE = ("direction", "eta", "theta_deg")  # of which one is given
 NO_RADIUS = (
-    "pointcalo sample: this run does not record how far from an edge it was trained, so showers "
-    "near one lose no energy; train again"
+    "showers near an edge lost no energy: this run does not record how far from one it was trained"
 )
 
 
@@ -33,8 +31,6 @@ def run(config: DictConfig) -> None:
         model = model.on(geometry)
     incident = _incident(config, geometry).to(config.device)
     sampler = Sampler(model, max_points=config.max_points, max_showers=config.max_showers)
-    if not sampler.beyond.known:
-        print(NO_RADIUS, file=sys.stderr)
     file = NativeWriter(
         config.output,
         geometry_name=geometry.name,
@@ -47,7 +43,8 @@ def run(config: DictConfig) -> None:
         for showers in sampler.sample(incident, config.seed):
             file.append(showers.to("cpu"))
             bar.update(len(showers))
-        file.attributes["energy_outside_cells"] = sampler.loss.share
+        if sampler.beyond.known:
+            file.attributes["energy_outside_cells"] = sampler.loss.share
     milliseconds = 1e3 * (perf_counter() - start) / file.num_showers
     print(
         f"{file.num_showers} showers in {config.output}, {milliseconds:.2f} ms each "
@@ -59,8 +56,12 @@ def run(config: DictConfig) -> None:
 def _lost(sampler: Sampler) -> str:
     """What fell outside every cell, in a line."""
     loss = sampler.loss
-    text = f"{100 * loss.share:.2g} % of the energy lost outside every cell"
-    text += f", {loss.near} of {loss.showers} showers near an edge"
+    text = (
+        f"{100 * loss.share:.2g} % of the energy lost outside every cell, "
+        f"{loss.near} of {loss.showers} showers near an edge"
+        if sampler.beyond.known
+        else NO_RADIUS
+    )
     if loss.moved:
         text += f"; {loss.moved} points outside every cell went to the nearest one"
     return text
