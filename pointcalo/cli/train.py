@@ -95,7 +95,7 @@ def _train(
 def _warn_of_edges(incident: Incident, geometry: Geometry) -> None:
     """Say what share of the particles comes near an edge, if that is more than a few."""
     axis = axis_xy(incident, geometry.layer_z.cpu())
-    layer = torch.arange(geometry.num_layers).repeat(len(axis))
+    layer = torch.arange(geometry.num_layers, device=geometry.device).repeat(len(axis))
     distance = geometry.edge_distance(layer, axis.reshape(-1, 2).to(geometry.device)).cpu()
     near = (distance.reshape(axis.shape[:2]) < NEAR_EDGE_MM).any(dim=1)
     share = float(near.float().mean())
