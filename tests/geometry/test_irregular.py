@@ -245,3 +245,15 @@ def test_a_dead_cell_of_a_table_leaves_a_hole(tmp_path: Path) -> None:
     hole = wider.geometry.cell_at(first[:1], around[:1])
     assert hole >= 0 and wider.parent_cell[hole] == -1
     assert isinstance(by_point.layers[0].segmentation, CellTable)
+
+
+def test_the_example_of_the_documentation(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "geometries.md"
+    text = page.read_text(encoding="utf-8").partition("## Irregular layers")[2]
+    (tmp_path / "example.yaml").write_text(
+        "name: example\n" + text.split("```")[1].removeprefix("yaml")
+    )
+    geometry = Geometry.load(tmp_path / "example.yaml")
+    dead = torch.tensor([[41.0, 3.0], [60.0, 12.0], [0.0, 0.0]])
+    assert (geometry.cell_at(torch.zeros(3, dtype=torch.int64), dead) == -1).all()
+    assert geometry.num_layers == 2 and geometry.area(cells(geometry)).unique().numel() == 2
