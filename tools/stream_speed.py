@@ -23,6 +23,7 @@ from pointcalo.models.vae import VAE
 from pointcalo.networks.cells import CellGenerator
 from pointcalo.networks.profile import ProfileModel
 from pointcalo.showers import Showers
+from pointcalo.showers.particles import PDG_NUMBERS
 
 SHARE = 5  # of the points of a file, one in so many fits the buffer
 
@@ -32,13 +33,18 @@ def write_as(name: str, showers: Showers, folder: Path, said: Conventions) -> Pa
     path = folder / f"showers.{name}"
     outgoing = Outgoing(
         num_showers=len(showers),
-        max_points=int(showers.counts.max()),
         points="cells",
         source="a copy",
     )
     batches = (showers[first : first + 500] for first in range(0, len(showers), 500))
     layout_named(name).write(path, batches, outgoing, said)
     return path
+
+
+def particle(showers: Showers) -> str:
+    """Name of the first incident particle, for layouts that do not hold it."""
+    number = int(showers.incident.pdg[0])
+    return next(name for name, pdg in PDG_NUMBERS.items() if pdg == number)
 
 
 def train(model: Model, optimiser: torch.optim.Optimizer, stream: ShowerStream, epoch: int) -> None:
@@ -97,8 +103,10 @@ def main() -> None:
     torch.manual_seed(1)
     data = open_showers(options.data)
     geometry = Geometry.load(options.geometry or data.geometry_name)
-    said = Conventions(geometry=geometry, energy_unit="MeV", rows="cells")
     showers = data.read(slice(0, options.showers))
+    said = Conventions(
+        geometry=geometry, energy_unit="MeV", rows="cells", incident_particle=particle(showers)
+    )
     memory = ShowerStream(showers, batch=options.batch, geometry=geometry)
     list(memory.epoch(0))  # from now on it is in memory, on cells
     result = {}

@@ -86,7 +86,6 @@ class Converted:
 def _outgoing(config: DictConfig, source: ShowerFile) -> Outgoing:
     return Outgoing(
         num_showers=len(source),
-        max_points=source.max_points,
         points="cells" if config.project else source.points,
         source=config.source or source.source,
         geometry_name=source.geometry_name,

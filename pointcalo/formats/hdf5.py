@@ -9,6 +9,8 @@ import numpy as np
 
 # Deflate makes data at most 1032 times smaller; what claims more was never written.
 LARGEST_COMPRESSION = 1100
+SOURCE = "source"
+"""Attribute that this package adds to files of any layout: who made the showers, in words."""
 SMALL = 1 << 24  # bytes that are not worth a look
 
 
@@ -26,6 +28,12 @@ def open_hdf5(path: Path) -> h5py.File:
         raise PermissionError(f"{path}: no permission to read it") from error
     except OSError as error:
         raise OSError(f"{path}: not a readable HDF5 file (damaged, or of another kind)") from error
+
+
+def source_of(file: h5py.File, layout: str) -> str:
+    """Who made the showers of a foreign file, in words: our attribute, or where they lie."""
+    said = file.attrs.get(SOURCE)
+    return said if isinstance(said, str) and said else f"{layout} file {Path(file.filename).name}"
 
 
 @contextmanager

@@ -19,7 +19,6 @@ class Outgoing:
 
     Attributes:
         num_showers: how many batches hold together.
-        max_points: points of the largest shower, or more.
         points: what a row is: cells or deposits.
         source: who made them, in words.
         geometry_name: geometry that they were made in; may be empty.
@@ -29,7 +28,6 @@ class Outgoing:
     """
 
     num_showers: int
-    max_points: int
     points: str
     source: str
     geometry_name: str = ""

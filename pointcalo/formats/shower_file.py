@@ -78,11 +78,6 @@ class ShowerFile(ABC):
         counts = [showers.counts for showers in self.iterate(SCANNED)]
         return ptr_from_counts(torch.cat(counts))
 
-    @property
-    def max_points(self) -> int:
-        """Number of points of the largest shower."""
-        return int(self.offset.diff().max())
-
     def check_geometry(self, geometry: Geometry) -> None:
         """Raise ValueError where the showers were made in another geometry."""
         if not self.geometry_name or self.geometry_hash == geometry.hash:

@@ -69,7 +69,8 @@ def path(tmp_path: Path, values: NDArray[np.float32]) -> Path:
     shapes: dict[str, tuple[int, ...]] = {"voxels": values.shape[1:], "energy": ()}
     rows = [{"voxels": values[:25], "energy": energy[:25]}]
     rows += [{"voxels": values[25:], "energy": energy[25:]}]
-    Columns(tmp_path / "a.h5", len(values), shapes).write(rows)
+    outgoing = Outgoing(num_showers=len(values), points="cells", source="random")
+    Columns(tmp_path / "a.h5", outgoing, shapes).write(rows)
     return tmp_path / "a.h5"
 
 
@@ -136,7 +137,7 @@ def test_pieces_make_the_whole(
     file.together = 3
     pieces = [(start, len(part)) for start, part in file._pieces(4, 20)]
     assert pieces == [(4, 2), (6, 6), (12, 6), (18, 2)]
-    assert torch.equal(file.offset, whole.ptr) and file.max_points == int(whole.counts.max())
+    assert torch.equal(file.offset, whole.ptr)
     some = file.read(slice(4, 20))
     assert torch.equal(some.points, whole[4:20].points)
     assert torch.equal(some.incident.energy, torch.arange(5.0, 21.0))
@@ -198,15 +199,16 @@ def test_a_claim_of_ten_gigabytes(tmp_path: Path) -> None:
 def test_as_many_rows_as_announced(path: Path, number: int) -> None:
     before = path.read_bytes()
     rows = [{"energy": np.ones(20)}] * 2
+    outgoing = Outgoing(num_showers=number, points="cells", source="random")
     with pytest.raises(ValueError, match=rf"a.h5: 40 showers came, expected {number}"):
-        Columns(path, number, {"energy": ()}).write(rows)
+        Columns(path, outgoing, {"energy": ()}).write(rows)
     assert path.read_bytes() == before and [path] == list(path.parent.iterdir())
 
 
 def test_losses(make_showers: MakeShowers) -> None:
     showers = make_showers(10)
     total = float(showers.energy.sum())
-    losses = Losses(Outgoing(num_showers=10, max_points=99, points="deposits", source="me"))
+    losses = Losses(Outgoing(num_showers=10, points="deposits", source="me"))
     losses.note(showers, outside=0.25 * total)
     losses.note(showers)
     assert losses.phrases() == [

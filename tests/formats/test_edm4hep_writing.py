@@ -144,7 +144,7 @@ def showers() -> Showers:
 
 
 def outgoing(showers: Showers) -> Outgoing:
-    return Outgoing(num_showers=len(showers), max_points=4, points="deposits", source="random")
+    return Outgoing(num_showers=len(showers), points="deposits", source="random")
 
 
 def save(path: Path, showers: Showers, geometry: Geometry) -> list[str]:

@@ -27,15 +27,14 @@ def _write(path: Path, showers: Showers, conventions: Conventions = MEV) -> None
 
 
 def _outgoing(showers: Showers) -> Outgoing:
-    most = int(showers.counts.max())
-    return Outgoing(num_showers=len(showers), max_points=most, points="cells", source="random")
+    return Outgoing(num_showers=len(showers), points="cells", source="random")
 
 
 def test_there_and_back(make_showers: MakeShowers, tmp_path: Path) -> None:
     showers = make_showers(20)
     _write(tmp_path / "a.h5", showers)
     file = ShowerDataFile(tmp_path / "a.h5", MEV)
-    assert len(file) == 20 and file.max_points == int(showers.counts.max())
+    assert len(file) == 20
     back = Showers.cat(list(file.iterate(7)))
     for name in ("points", "layer", "ptr"):
         assert torch.equal(getattr(back, name), getattr(showers, name)), name
@@ -54,6 +53,7 @@ def test_what_the_library_reads(make_showers: MakeShowers, tmp_path: Path) -> No
     torch.testing.assert_close(torch.from_numpy(rows[:, 3]), showers[2].energy / 1000)
     assert loaded.energies[:, 0].tolist() == [1, 2, 3]
     assert loaded.shower_ids.tolist() == [0, 1, 2]
+    assert loaded.points.shape == (3, int(showers.counts.max()), 5)
 
 
 def test_file_of_the_library(tmp_path: Path) -> None:

@@ -33,7 +33,6 @@ MakeShowers = Callable[..., Showers]
 def outgoing(showers: Showers, **changes: Any) -> Outgoing:
     known = Outgoing(
         num_showers=len(showers),
-        max_points=int(showers.counts.max()),
         points="cells",
         source="random",
         geometry_name="toy",

@@ -25,7 +25,6 @@ def write_as(
     """Write showers in two batches."""
     outgoing = Outgoing(
         num_showers=len(showers),
-        max_points=int(showers.counts.max()),
         points=points,
         source="random",
     )

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.hdf5 import check_claim, damage_named, open_hdf5
+from pointcalo.formats.hdf5 import check_claim, damage_named, open_hdf5, source_of
 from pointcalo.formats.layouts import Layout, Outgoing
 from pointcalo.formats.shower_file import ShowerFile
 from pointcalo.formats.voxels.calochallenge import along_axis
@@ -59,13 +59,14 @@ class CaloCloudsFile(ShowerFile):
         with open_hdf5(path) as file, damage_named(path):
             self._num_showers = check_rows(file, path, (EVENTS, ENERGY))
             check_column(file, path, ENERGY)
+            self.source = source_of(file, NAME)
             self.columns_first = columns_first(file[EVENTS], path)
             self.together = (file[EVENTS].chunks or (1,))[0]
             self.has_direction = DIRECTION in file
             if self.has_direction:
                 _check_direction(file[DIRECTION], path, self._num_showers)
         self.conventions, self.pdg = conventions, conventions.pdg(NAME, "photon")
-        self.points, self.source = conventions.rows, f"{NAME} file {path.name}"
+        self.points = conventions.rows
         if not any(conventions.entry_mm):
             self.assumed = ("particles enter at (0, 0)",)
         if conventions.depth == "spread":
@@ -204,7 +205,7 @@ class CaloClouds(Layout):
                 }
 
         shapes = {EVENTS: (4, MOST_POINTS), ENERGY: (1,), DIRECTION: (3,)}
-        Columns(
-            path, outgoing.num_showers, shapes, dtypes={DIRECTION: "f8"}, showers_last={DIRECTION}
-        ).write(rows())
+        Columns(path, outgoing, shapes, dtypes={DIRECTION: "f8"}, showers_last={DIRECTION}).write(
+            rows()
+        )
         return losses.phrases()

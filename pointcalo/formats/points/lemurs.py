@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.hdf5 import damage_named, open_hdf5
+from pointcalo.formats.hdf5 import damage_named, open_hdf5, source_of
 from pointcalo.formats.layouts import Layout, Outgoing
 from pointcalo.formats.points.showerdata import NEEDED, POSITION, ShowerDataFile, write_showerdata
 from pointcalo.formats.voxels.dense import check_column, check_rows, left_over, read_column
@@ -51,9 +51,9 @@ class LemursFile(ShowerDataFile):
 
     def __init__(self, path: Path, conventions: Conventions) -> None:
         super().__init__(path, in_barrel(conventions))
-        self.source = f"LEMURS file {path.name}"
         with open_hdf5(path) as file, damage_named(path):
             check_rows(file, path, ("energies", *ADDED))
+            self.source = source_of(file, "LEMURS")
             for name, width in ((FRACTION, 1), (LAYERS, 1), (POSITION, 3)):
                 check_column(file, path, name, width)
             self.left_out = left_over(file, (*NEEDED, *ADDED, *DERIVED))

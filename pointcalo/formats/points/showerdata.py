@@ -21,7 +21,7 @@ from pointcalo import units
 from pointcalo.atomic import written_beside
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.hdf5 import check_claim, damage_named, open_hdf5, type_of
+from pointcalo.formats.hdf5 import SOURCE, check_claim, damage_named, open_hdf5, source_of, type_of
 from pointcalo.formats.layouts import Layout, Outgoing
 from pointcalo.formats.shower_file import ShowerFile
 from pointcalo.formats.steady_file import SteadyFile
@@ -67,12 +67,13 @@ class ShowerDataFile(ShowerFile):
         super().__init__(Path(path), conventions.geometry)
         self.conventions = conventions
         self.factors = column_factors(conventions)
-        self.points, self.source = conventions.rows, f"{NAME} file {self.path.name}"
+        self.points = conventions.rows
         with open_hdf5(self.path) as file, damage_named(self.path):
             missing = [name for name in NEEDED if not isinstance(file.get(name), h5py.Dataset)]
             if missing:
                 raise ValueError(f"{self.path}: no {NAME} file, lacks {', '.join(missing)}")
             self._check_rows(file["showers"], file["shape"])
+            self.source = source_of(file, NAME)
             self._num_showers, self._num_columns = len(file["showers"]), int(file["shape"][2])
             for name, columns in (("energies", 1), ("directions", 3), ("pdg", 1), (POSITION, 3)):
                 self._check_column(file, name, columns)
@@ -198,7 +199,7 @@ def write_showerdata(
     Args:
         path: file to be made, complete or not at all.
         batches: showers, made and written one batch after another.
-        outgoing: how many showers of how many points there are.
+        outgoing: how many showers there are.
         conventions: units to write.
         added: data sets beside the library's, one row a shower; None: the entry position.
 
@@ -206,17 +207,17 @@ def write_showerdata(
         ValueError: no showers, or another number of them than announced.
         OSError: no such folder, no permission, disk full.
     """
-    path, num_showers = Path(path), outgoing.num_showers
+    path = Path(path)
     column_factors(conventions)  # the units must be known before anything is made
     with written_beside(path) as beside, SteadyFile(beside, path) as disk:
         try:
-            shape = (num_showers, outgoing.max_points, 5)
+            shape = (outgoing.num_showers, 0, 5)
             with showerdata.ShowerDataFile(disk, "w", shape=shape) as file:
+                file.attrs[SOURCE] = outgoing.source
                 done = _fill(file, batches, conventions, disk, added)
         finally:
             disk.check()
-        if done != num_showers or done == 0:
-            raise ValueError(f"{path}: {done} showers came, expected {num_showers}, at least 1")
+        outgoing.check_number(done, path)
 
 
 def _fill(
@@ -226,7 +227,7 @@ def _fill(
     disk: SteadyFile,
     added: Callable[[Showers], Mapping[str, NDArray[Any]]] | None,
 ) -> int:
-    done = 0
+    done = largest = 0
     for batch in (batch.to("cpu") for batch in batches):
         rows = slice(done, done + len(batch))
         file[rows] = _to_library(batch, done, conventions)
@@ -237,6 +238,8 @@ def _fill(
             file.file.require_dataset(name, shape=shape, dtype=values.dtype)[rows] = values
         disk.check()
         done += len(batch)
+        largest = max(largest, int(batch.counts.max()))
+    file.file["shape"][1] = largest
     return done
 
 

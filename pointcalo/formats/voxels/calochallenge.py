@@ -124,5 +124,5 @@ class CaloChallenge(Layout):
                 yield {VOXELS: values, ENERGY: batch.incident.energy.numpy()}
 
         shapes = {ENERGY: (1,), VOXELS: (len(grid.cell),)}
-        Columns(path, outgoing.num_showers, shapes).write(rows())
+        Columns(path, outgoing, shapes).write(rows())
         return losses.phrases()

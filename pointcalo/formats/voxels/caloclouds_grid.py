@@ -17,7 +17,7 @@ from torch import Tensor
 
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import WHOLE_TOLERANCE, Conventions
-from pointcalo.formats.hdf5 import damage_named, faults_named, open_hdf5
+from pointcalo.formats.hdf5 import damage_named, faults_named, open_hdf5, source_of
 from pointcalo.formats.layouts import Layout, Outgoing
 from pointcalo.formats.points.caloclouds import padded
 from pointcalo.formats.shower_file import ShowerFile
@@ -67,6 +67,7 @@ class CaloCloudsGridFile(ShowerFile):
         with open_hdf5(path) as file, damage_named(path):
             self._num_showers = check_rows(file, path, (POINTS, ENERGY))
             check_column(file, path, ENERGY)
+            self.source = source_of(file, NAME)
             shape = file[POINTS].shape
             self.together = (file[POINTS].chunks or (1,))[0]
         if len(shape) != 3 or shape[2] != 4:
@@ -78,7 +79,6 @@ class CaloCloudsGridFile(ShowerFile):
         self.conventions, self.pdg = conventions, conventions.pdg(NAME, "photon")
         self.factor = conventions.factor("energy_unit", NAME)
         self.incident_factor = conventions.factor("incident_energy_unit", NAME)
-        self.source = f"{NAME} file {path.name}"
 
     def __len__(self) -> int:
         return self._num_showers
@@ -175,5 +175,5 @@ class CaloCloudsGrid(Layout):
                 }
 
         shapes = {POINTS: (MOST_POINTS, 4), ENERGY: (1,)}
-        Columns(path, outgoing.num_showers, shapes).write(rows())
+        Columns(path, outgoing, shapes).write(rows())
         return losses.phrases()

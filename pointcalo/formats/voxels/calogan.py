@@ -116,7 +116,7 @@ class CaloGAN(Layout):
             }
 
         return write_voxels(
-            Columns(path, outgoing.num_showers, shapes, dtypes=dict.fromkeys(shapes, "f8")),
+            Columns(path, outgoing, shapes, dtypes=dict.fromkeys(shapes, "f8")),
             batches,
             grid,
             Losses(outgoing, outside=True),

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pointcalo.formats.hdf5 import check_claim, damage_named, open_hdf5, type_of
+from pointcalo.formats.hdf5 import check_claim, damage_named, open_hdf5, source_of, type_of
 from pointcalo.formats.shower_file import ShowerFile
 from pointcalo.geometry import Geometry
 from pointcalo.showers import (
@@ -155,8 +155,8 @@ class DenseFile(ShowerFile):
     def __init__(self, path: Path, grid: Grid, voxels: tuple[str, ...], factor: float) -> None:
         super().__init__(path, grid.geometry)
         self.grid, self.voxels, self.factor = grid, voxels, factor
-        self.source = f"{self.layout} file {path.name}"
         with open_hdf5(path) as file, damage_named(path):
+            self.source = source_of(file, self.layout)
             self._num_showers = check_rows(file, path, voxels)
             size = sum(math.prod(file[name].shape[1:]) for name in voxels)
             rows = (file[voxels[0]].chunks or (1,))[0]

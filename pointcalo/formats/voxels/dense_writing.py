@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from pointcalo.atomic import written_beside
+from pointcalo.formats.hdf5 import SOURCE
 from pointcalo.formats.layouts import Outgoing
 from pointcalo.formats.steady_file import SteadyFile
 from pointcalo.formats.voxels.dense import Grid
@@ -27,7 +28,7 @@ class Columns:
 
     Args:
         path: file to be made.
-        num_showers: rows of every data set.
+        outgoing: how many showers there are, and who made them.
         shapes: of one row of each data set, by name.
         dtypes: of the data sets that are not single precision.
         showers_last: data sets whose last axis, not the first, is the shower.
@@ -36,12 +37,12 @@ class Columns:
     def __init__(
         self,
         path: Path,
-        num_showers: int,
+        outgoing: Outgoing,
         shapes: Mapping[str, tuple[int, ...]],
         dtypes: Mapping[str, str] | None = None,
         showers_last: Collection[str] = (),
     ) -> None:
-        self.path, self.num_showers, self.shapes = path, num_showers, shapes
+        self.path, self.outgoing, self.shapes = path, outgoing, shapes
         self.dtypes, self.showers_last = dtypes or {}, showers_last
 
     def write(self, rows: Iterable[Rows]) -> None:
@@ -57,18 +58,17 @@ class Columns:
                     done = self._fill(file, rows, disk)
             finally:
                 disk.check()
-            if done != self.num_showers or done == 0:
-                raise ValueError(
-                    f"{self.path}: {done} showers came, expected {self.num_showers}, at least 1"
-                )
+            self.outgoing.check_number(done, self.path)
 
     def _fill(self, file: h5py.File, rows: Iterable[Rows], disk: SteadyFile) -> int:
+        number = self.outgoing.num_showers
+        file.attrs[SOURCE] = self.outgoing.source
         for name, shape in self.shapes.items():
-            together = min(max(1, CHUNK // math.prod(shape)), max(self.num_showers, 1))
+            together = min(max(1, CHUNK // math.prod(shape)), max(number, 1))
             last = name in self.showers_last
             file.create_dataset(
                 name,
-                shape=(*shape, self.num_showers) if last else (self.num_showers, *shape),
+                shape=(*shape, number) if last else (number, *shape),
                 chunks=(*shape, together) if last else (together, *shape),
                 dtype=self.dtypes.get(name, "f4"),
                 compression="gzip",
@@ -77,7 +77,7 @@ class Columns:
         done = 0
         for batch in rows:
             size = len(next(iter(batch.values())))
-            if done + size > self.num_showers:
+            if done + size > number:
                 return done + size
             for name, values in batch.items():
                 values = values.reshape(size, *self.shapes[name])

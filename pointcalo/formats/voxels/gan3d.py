@@ -99,7 +99,7 @@ class GAN3D(Layout):
     ) -> list[str]:
         """Holds voxels and incident energies; the first column of `target` is the PDG number."""
         return write_voxels(
-            Columns(path, outgoing.num_showers, {VOXELS: FIXED_SHAPE, TARGET: (2,)}),
+            Columns(path, outgoing, {VOXELS: FIXED_SHAPE, TARGET: (2,)}),
             batches,
             voxel_grid(conventions.need_geometry(NAME), FIXED_SHAPE),
             Losses(outgoing),
@@ -166,7 +166,7 @@ class GAN3DAngle(Layout):
     ) -> list[str]:
         """Holds voxels, incident energies and the polar angle about y."""
         return write_voxels(
-            Columns(path, outgoing.num_showers, {VOXELS: ANGLE_SHAPE, ENERGY: (), THETA: ()}),
+            Columns(path, outgoing, {VOXELS: ANGLE_SHAPE, ENERGY: (), THETA: ()}),
             batches,
             voxel_grid(conventions.need_geometry(NAME), ANGLE_SHAPE),
             _AngleLosses(outgoing),

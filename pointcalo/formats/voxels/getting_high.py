@@ -173,9 +173,7 @@ def write_group(
     github.com/FLC-QU-hep/getting_high).
     """
     energy, voxels = f"{group}/energy", f"{group}/layers"
-    columns = Columns(
-        path, outgoing.num_showers, {energy: (1,), voxels: shape}, dtypes={voxels: "f8"}
-    )
+    columns = Columns(path, outgoing, {energy: (1,), voxels: shape}, dtypes={voxels: "f8"})
     return write_voxels(
         columns,
         batches,

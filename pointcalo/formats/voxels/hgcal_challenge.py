@@ -175,7 +175,7 @@ class HGCalChallenge(Layout):
                 moved |= bool(((there - batch.incident.position).abs() > SAME_MM).any())
                 yield {VOXELS: values / factor if factor != 1 else values, GEN: gen.numpy()}
 
-        Columns(path, outgoing.num_showers, {VOXELS: shape, GEN: (3,)}).write(rows())
+        Columns(path, outgoing, {VOXELS: shape, GEN: (3,)}).write(rows())
         return losses.phrases() + ["entry positions"] * moved
 
 

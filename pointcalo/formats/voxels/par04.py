@@ -132,5 +132,5 @@ class Par04(Layout):
                 yield {VOXELS: values, ENERGY: batch.incident.energy.numpy(), **angles}
 
         shapes = {VOXELS: shape, ENERGY: (), PHI: (), THETA: ()}
-        Columns(path, outgoing.num_showers, shapes).write(rows())
+        Columns(path, outgoing, shapes).write(rows())
         return losses.phrases()

@@ -127,7 +127,7 @@ class TwoAngle(Layout):
         """Holds voxels, incident energies and directions."""
         shapes = {VOXELS: SHAPE, ENERGY: (1,), THETA: (1,), PHI: (1,)}
         return write_voxels(
-            Columns(path, outgoing.num_showers, shapes, dtypes={VOXELS: "f8"}),
+            Columns(path, outgoing, shapes, dtypes={VOXELS: "f8"}),
             batches,
             voxel_grid(conventions.need_geometry(NAME), SHAPE),
             _Losses(outgoing, directions=True, usual=pdg_number("photon")),
