@@ -7,11 +7,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
 
+import h5py
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pointcalo.formats.hdf5 import damage_named, open_hdf5
 from pointcalo.geometry import Geometry
 from pointcalo.showers import Incident, ShowerError, Showers, ptr_from_counts
 
@@ -133,6 +135,27 @@ class ShowerFile(ABC):
             number = first + error.shower
             raise ValueError(f"{self.path}: shower {number}: {error.fault}") from None
         return read if len(wanted) == last - first else read[wanted - first]
+
+
+class HDF5ShowerFile(ShowerFile):
+    """An HDF5 file of showers; a layout sets `_num_showers` and reads incident particles."""
+
+    _num_showers: int
+
+    def __len__(self) -> int:
+        return self._num_showers
+
+    def incident(self) -> Incident:
+        """The incident particles of all showers."""
+        with open_hdf5(self.path) as file, damage_named(self.path):
+            try:
+                return self._incident(file, slice(0, len(self)))
+            except ShowerError as error:
+                raise ValueError(f"{self.path}: {error}") from None
+
+    @abstractmethod
+    def _incident(self, file: h5py.File, rows: slice) -> Incident:
+        """Incident particles of some showers."""
 
 
 def _runs(wanted: Tensor) -> list[Tensor]:

@@ -20,11 +20,11 @@ from pointcalo.formats.native.layout import (
     read_attributes,
 )
 from pointcalo.formats.native.writing import write
-from pointcalo.formats.shower_file import ShowerFile
-from pointcalo.showers import Incident, ShowerError, Showers
+from pointcalo.formats.shower_file import HDF5ShowerFile
+from pointcalo.showers import Incident, Showers
 
 
-class NativeFile(ShowerFile):
+class NativeFile(HDF5ShowerFile):
     """A file of showers in the native layout, checked once when it is opened.
 
     Args:
@@ -47,20 +47,10 @@ class NativeFile(ShowerFile):
             raise ValueError(f"{self.path}: holds no showers")
         if bool((self.offset.diff() < 0).any()) or int(self.offset[0]) != 0:
             raise ValueError(f"{self.path}: data set {OFFSET} must start at 0 and never decrease")
+        self._num_showers = len(self.offset) - 1
         self.points, self.source = self.attributes["points"], self.attributes["source"]
         self.geometry_name = self.attributes["geometry"]
         self.geometry_hash = self.attributes["geometry_hash"]
-
-    def __len__(self) -> int:
-        return len(self.offset) - 1
-
-    def incident(self) -> Incident:
-        """The incident particles of all showers."""
-        with open_hdf5(self.path) as file, damage_named(self.path):
-            try:
-                return _incident(file, slice(None))
-            except ShowerError as error:
-                raise ValueError(f"{self.path}: {error}") from None
 
     def _rows(self, first: int, last: int) -> Showers:
         begin, end = int(self.offset[first]), int(self.offset[last])
@@ -73,15 +63,14 @@ class NativeFile(ShowerFile):
                 points=torch.from_numpy(columns),
                 layer=torch.from_numpy(layer),
                 ptr=self.offset[first : last + 1] - begin,
-                incident=_incident(file, slice(first, last)),
+                incident=self._incident(file, slice(first, last)),
             )
 
-
-def _incident(file: h5py.File, rows: slice) -> Incident:
-    energy, direction, position, pdg = (
-        torch.from_numpy(file[name][rows]) for name in INCIDENT_COLUMNS
-    )
-    return Incident(energy.float(), direction.float(), position.float(), pdg.long())
+    def _incident(self, file: h5py.File, rows: slice) -> Incident:
+        energy, direction, position, pdg = (
+            torch.from_numpy(file[name][rows]) for name in INCIDENT_COLUMNS
+        )
+        return Incident(energy.float(), direction.float(), position.float(), pdg.long())
 
 
 class Native(Layout):

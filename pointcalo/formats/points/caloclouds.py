@@ -24,12 +24,12 @@ from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
 from pointcalo.formats.hdf5 import check_claim, damage_named, open_hdf5, source_of
 from pointcalo.formats.layouts import Layout, Outgoing
-from pointcalo.formats.shower_file import ShowerFile
+from pointcalo.formats.shower_file import HDF5ShowerFile
 from pointcalo.formats.voxels.calochallenge import along_axis
 from pointcalo.formats.voxels.dense import check_column, check_rows, read_column, single_precision
 from pointcalo.formats.voxels.dense_writing import Columns, Losses, Rows
 from pointcalo.showers import ENERGY as POINT_ENERGY
-from pointcalo.showers import Incident, ShowerError, Showers, X, Y, ptr_from_counts
+from pointcalo.showers import Incident, Showers, X, Y, ptr_from_counts
 from pointcalo.showers.particles import pdg_number
 from pointcalo.units import GeV
 
@@ -41,7 +41,7 @@ COLUMN_X, COLUMN_LAYER, COLUMN_Y, COLUMN_ENERGY = range(4)
 AXES = (1, 0, 2)
 
 
-class CaloCloudsFile(ShowerFile):
+class CaloCloudsFile(HDF5ShowerFile):
     """A file of CaloClouds to read.
 
     Args:
@@ -71,17 +71,6 @@ class CaloCloudsFile(ShowerFile):
             self.assumed = ("particles enter at (0, 0)",)
         if conventions.depth == "spread":
             self.left_out = ("places of the points within the depth of their layer",)
-
-    def __len__(self) -> int:
-        return self._num_showers
-
-    def incident(self) -> Incident:
-        """The incident particles of all showers."""
-        with open_hdf5(self.path) as file, damage_named(self.path):
-            try:
-                return self._incident(file, slice(0, len(self)))
-            except ShowerError as error:
-                raise ValueError(f"{self.path}: {error}") from None
 
     def _incident(self, file: h5py.File, rows: slice) -> Incident:
         energy = read_column(file, ENERGY, rows).reshape(-1) * GeV

@@ -23,14 +23,13 @@ from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
 from pointcalo.formats.hdf5 import SOURCE, check_claim, damage_named, open_hdf5, source_of, type_of
 from pointcalo.formats.layouts import Layout, Outgoing
-from pointcalo.formats.shower_file import ShowerFile
+from pointcalo.formats.shower_file import HDF5ShowerFile
 from pointcalo.formats.steady_file import SteadyFile
 from pointcalo.formats.voxels.dense import read_column
 from pointcalo.showers import (
     ENERGY,
     TIME,
     Incident,
-    ShowerError,
     Showers,
     X,
     Y,
@@ -49,7 +48,7 @@ def column_factors(conventions: Conventions) -> Tensor:
     return torch.tensor([length, length, conventions.factor("energy_unit", NAME), units.ns])
 
 
-class ShowerDataFile(ShowerFile):
+class ShowerDataFile(HDF5ShowerFile):
     """A ShowerData file to read.
 
     Args:
@@ -109,17 +108,6 @@ class ShowerDataFile(ShowerFile):
                 f"{expected}"
             )
         check_claim(data, self.path)
-
-    def __len__(self) -> int:
-        return self._num_showers
-
-    def incident(self) -> Incident:
-        """The incident particles of all showers."""
-        with open_hdf5(self.path) as file, damage_named(self.path):
-            try:
-                return self._incident(file, slice(None))
-            except ShowerError as error:
-                raise ValueError(f"{self.path}: {error}") from None
 
     def _rows(self, first: int, last: int) -> Showers:
         with open_hdf5(self.path) as file, damage_named(self.path):

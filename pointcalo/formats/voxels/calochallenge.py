@@ -4,13 +4,12 @@ Within a row the radius runs fastest, then the angle alpha, then the layer. The 
 particle is that of the rings. Source: C. Krause et al., 2024, arXiv:2410.21611.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import h5py
 import torch
-from numpy.typing import NDArray
 
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
@@ -24,7 +23,7 @@ from pointcalo.formats.voxels.dense import (
     left_over,
     read_column,
 )
-from pointcalo.formats.voxels.dense_writing import Columns, Losses
+from pointcalo.formats.voxels.dense_writing import Columns, Losses, write_voxels
 from pointcalo.formats.voxels.rings import ring_cells
 from pointcalo.geometry import Geometry
 from pointcalo.showers import Incident, Showers
@@ -115,14 +114,12 @@ class CaloChallenge(Layout):
         """Holds voxels and incident energies only."""
         grid = voxel_grid(conventions.need_geometry(NAME))
         _, particle = PUBLIC.get(len(grid.cell), ("", ""))
-        losses = Losses(outgoing, usual=pdg_number(particle) if particle else None)
-
-        def rows() -> Iterator[Mapping[str, NDArray[Any]]]:
-            for batch in batches:
-                values, outside = grid.values(batch)
-                losses.note(batch, outside)
-                yield {VOXELS: values, ENERGY: batch.incident.energy.numpy()}
-
-        shapes = {ENERGY: (1,), VOXELS: (len(grid.cell),)}
-        Columns(path, outgoing, shapes).write(rows())
-        return losses.phrases()
+        return write_voxels(
+            Columns(path, outgoing, {ENERGY: (1,), VOXELS: (len(grid.cell),)}),
+            batches,
+            grid,
+            Losses(outgoing, usual=pdg_number(particle) if particle else None),
+            voxels=(VOXELS,),
+            factor=1.0,
+            others=lambda showers: {ENERGY: showers.incident.energy.numpy()},
+        )

@@ -20,7 +20,7 @@ from pointcalo.formats.conventions import WHOLE_TOLERANCE, Conventions
 from pointcalo.formats.hdf5 import damage_named, faults_named, open_hdf5, source_of
 from pointcalo.formats.layouts import Layout, Outgoing
 from pointcalo.formats.points.caloclouds import padded
-from pointcalo.formats.shower_file import ShowerFile
+from pointcalo.formats.shower_file import HDF5ShowerFile
 from pointcalo.formats.voxels.calochallenge import along_axis
 from pointcalo.formats.voxels.dense import (
     Grid,
@@ -47,7 +47,7 @@ def voxel_grid(geometry: Geometry) -> Grid:
     return Grid(geometry, group_cells(geometry, PHOTONS, PHOTON_SHAPE).reshape(-1))
 
 
-class CaloCloudsGridFile(ShowerFile):
+class CaloCloudsGridFile(HDF5ShowerFile):
     """A file of CaloClouds' Getting High showers to read.
 
     Args:
@@ -79,17 +79,6 @@ class CaloCloudsGridFile(ShowerFile):
         self.conventions, self.pdg = conventions, conventions.pdg(NAME, "photon")
         self.factor = conventions.factor("energy_unit", NAME)
         self.incident_factor = conventions.factor("incident_energy_unit", NAME)
-
-    def __len__(self) -> int:
-        return self._num_showers
-
-    def incident(self) -> Incident:
-        """The incident particles of all showers."""
-        with open_hdf5(self.path) as file, damage_named(self.path):
-            try:
-                return self._incident(file, slice(0, len(self)))
-            except ShowerError as error:
-                raise ValueError(f"{self.path}: {error}") from None
 
     def _incident(self, file: h5py.File, rows: slice) -> Incident:
         energy = read_column(file, ENERGY, rows).reshape(-1)

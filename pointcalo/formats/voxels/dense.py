@@ -5,7 +5,6 @@ single precision goes.
 """
 
 import math
-from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import pairwise
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pointcalo.formats.hdf5 import check_claim, damage_named, open_hdf5, source_of, type_of
-from pointcalo.formats.shower_file import ShowerFile
+from pointcalo.formats.shower_file import HDF5ShowerFile
 from pointcalo.geometry import Geometry
 from pointcalo.showers import (
     ENERGY,
@@ -137,7 +136,7 @@ def single_precision(values: NDArray[Any], factor: float = 1.0) -> NDArray[np.fl
         return np.asarray(values if factor == 1 else values * factor, dtype=np.float32)
 
 
-class DenseFile(ShowerFile):
+class DenseFile(HDF5ShowerFile):
     """An HDF5 file with data sets of voxels.
 
     A layout names its data sets and reads its incident particles.
@@ -166,21 +165,6 @@ class DenseFile(ShowerFile):
                 f"{path}: {size} voxels a shower, geometry {grid.geometry.name!r} has "
                 f"{len(grid.cell)}: pass the geometry of the file"
             )
-
-    def __len__(self) -> int:
-        return self._num_showers
-
-    def incident(self) -> Incident:
-        """The incident particles of all showers."""
-        with open_hdf5(self.path) as file, damage_named(self.path):
-            try:
-                return self._incident(file, slice(0, len(self)))
-            except ShowerError as error:
-                raise ValueError(f"{self.path}: {error}") from None
-
-    @abstractmethod
-    def _incident(self, file: h5py.File, rows: slice) -> Incident:
-        """Incident particles of some showers."""
 
     @cached_property
     def offset(self) -> Tensor:

@@ -7,13 +7,12 @@ import them). The unit of `showers` is recorded nowhere. Source:
 https://github.com/OzAmram/HGCalShowers, https://github.com/OzAmram/CMSHGCaloChallenge.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import h5py
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from pointcalo.formats.contents import Contents
@@ -28,7 +27,7 @@ from pointcalo.formats.voxels.dense import (
     left_over,
     read_column,
 )
-from pointcalo.formats.voxels.dense_writing import Columns, Losses
+from pointcalo.formats.voxels.dense_writing import Columns, Losses, Rows, write_voxels
 from pointcalo.geometry import Geometry
 from pointcalo.showers import Incident, Showers
 from pointcalo.units import GeV
@@ -160,23 +159,27 @@ class HGCalChallenge(Layout):
         grid, shape = voxel_grid(conventions.need_geometry(NAME))
         factor = conventions.factor("energy_unit", NAME)
         axis = Axis(grid.geometry)
-        losses = Losses(outgoing, directions=True, positions=True)
         moved = False
 
-        def rows() -> Iterator[Mapping[str, NDArray[Any]]]:
+        def others(showers: Showers) -> Rows:
             nonlocal moved
-            for batch in batches:
-                values, outside = grid.values(batch)
-                losses.note(batch, outside)
-                gen = axis.gen(batch.incident)
-                if not bool(gen.isfinite().all()):
-                    raise ValueError(_no_eta(path, grid.geometry))
-                there = axis.incident(gen, 0).position
-                moved |= bool(((there - batch.incident.position).abs() > SAME_MM).any())
-                yield {VOXELS: values / factor if factor != 1 else values, GEN: gen.numpy()}
+            gen = axis.gen(showers.incident)
+            if not bool(gen.isfinite().all()):
+                raise ValueError(_no_eta(path, grid.geometry))
+            there = axis.incident(gen, 0).position
+            moved |= bool(((there - showers.incident.position).abs() > SAME_MM).any())
+            return {GEN: gen.numpy()}
 
-        Columns(path, outgoing, {VOXELS: shape, GEN: (3,)}).write(rows())
-        return losses.phrases() + ["entry positions"] * moved
+        lost = write_voxels(
+            Columns(path, outgoing, {VOXELS: shape, GEN: (3,)}),
+            batches,
+            grid,
+            Losses(outgoing, directions=True, positions=True),
+            voxels=(VOXELS,),
+            factor=factor,
+            others=others,
+        )
+        return lost + ["entry positions"] * moved
 
 
 def _no_eta(path: Path, geometry: Geometry) -> str:

@@ -7,14 +7,13 @@ examples/extended/parameterisations/Par04; P. McKeown et al., 2025, arXiv:2509.0
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import h5py
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
@@ -29,7 +28,7 @@ from pointcalo.formats.voxels.dense import (
     left_over,
     read_column,
 )
-from pointcalo.formats.voxels.dense_writing import Columns, Losses
+from pointcalo.formats.voxels.dense_writing import Columns, Losses, Rows, write_voxels
 from pointcalo.formats.voxels.rings import ring_cells
 from pointcalo.geometry import Geometry
 from pointcalo.showers import Incident, Showers
@@ -122,15 +121,17 @@ class Par04(Layout):
     ) -> list[str]:
         """Holds voxels and incident energies; every particle flies straight across a barrel."""
         grid, shape = mesh(conventions.need_geometry(NAME))
-        losses = Losses(outgoing)
+        return write_voxels(
+            Columns(path, outgoing, {VOXELS: shape, ENERGY: (), PHI: (), THETA: ()}),
+            batches,
+            grid,
+            Losses(outgoing),
+            voxels=(VOXELS,),
+            factor=1.0,
+            others=_columns,
+        )
 
-        def rows() -> Iterator[Mapping[str, NDArray[Any]]]:
-            for batch in batches:
-                values, outside = grid.values(batch)
-                losses.note(batch, outside)
-                angles = {n: np.full(len(batch), angle, "f4") for n, angle in STRAIGHT.items()}
-                yield {VOXELS: values, ENERGY: batch.incident.energy.numpy(), **angles}
 
-        shapes = {VOXELS: shape, ENERGY: (), PHI: (), THETA: ()}
-        Columns(path, outgoing, shapes).write(rows())
-        return losses.phrases()
+def _columns(showers: Showers) -> Rows:
+    angles = {name: np.full(len(showers), angle, "f4") for name, angle in STRAIGHT.items()}
+    return {ENERGY: showers.incident.energy.numpy(), **angles}
