@@ -95,11 +95,15 @@ class Production:
 
     @property
     def report(self) -> str:
-        """What share of the energy is outside every cell; empty for deposits."""
-        if self.project is None:
-            return ""
-        share = self._outside / self._energy if self._energy > 0 else 0.0
-        return f", {100 * share:.2g} % of the energy outside every cell"
+        """What shares of the energy are outside every cell and, where known, behind the last."""
+        text = ""
+        if self.project is not None:
+            share = self._outside / self._energy if self._energy > 0 else 0.0
+            text = f", {100 * share:.2g} % of the energy outside every cell"
+        if isinstance(self.simulation, ParametricSimulation) and self.simulation.energy > 0:
+            share = self.simulation.behind / self.simulation.energy
+            text += f", {100 * share:.2g} % of the incident energy behind the last layer"
+        return text
 
     def batches(self, incident: Incident) -> Iterator[Showers]:
         """Finished showers in their order, until all are made or the user stops it.

@@ -148,6 +148,7 @@ def _hadronic(
         start=torch.zeros_like(energy),
         slope=energy.new_zeros(len(shower), 2),
         late=torch.full_like(energy, LATE_SHARE),
+        behind=energy * share * (1 - integral[:, -1, 1]),
     )
 
 
@@ -166,4 +167,5 @@ def _track(shower: Tensor, energy: Tensor, start: Tensor, cosine: Tensor, stack:
         start=torch.zeros_like(start),
         slope=start.new_zeros(len(shower), 2),
         late=torch.zeros_like(start),
+        behind=torch.zeros_like(start),
     )

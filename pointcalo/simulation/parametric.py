@@ -39,6 +39,8 @@ class ParametricSimulation:
 
     Attributes:
         attributes: what a file of these showers says of them.
+        energy: of the particles simulated so far, MeV.
+        behind: energy of their showers beyond the last layer, MeV.
 
     >>> from pointcalo.simulation import ParticleGun
     >>> simulation = ParametricSimulation(Geometry.load("toy"))
@@ -54,6 +56,7 @@ class ParametricSimulation:
         self.projector = Projector(geometry)
         self.stacks = {side: Stack.of(geometry, side) for side in (1, -1)}
         self.energies = {s: DepositEnergy(k) for s, k in self.stacks.items() if k is not None}
+        self.energy = self.behind = 0.0
         self.attributes: dict[str, Any] = {
             "source": f"pointcalo {pointcalo.__version__}, parametric simulation"
         }
@@ -120,6 +123,8 @@ class ParametricSimulation:
             sub, charged = pion_sources(incident, pion, cosine, stack, deposit, noise)
             parts += [charged, electromagnetic_sources(sub, cosine, stack, deposit, noise)]
         sources = Sources.cat(parts)
+        self.energy += float(incident.energy.sum(dtype=torch.float64))
+        self.behind += float(sources.behind.sum())
         return place_deposits(sources, incident, self.geometry.layer_z, stack, deposit, noise)
 
 

@@ -34,6 +34,7 @@ class Sources:
         start: distance along the axis where the part starts, mm, [C].
         slope: tangent of its angle to the axis, along the tilt and across, [C, 2].
         late: share of deposits by slow neutrons, [C].
+        behind: energy beyond the last layer, MeV, [C].
     """
 
     shower: Tensor
@@ -43,6 +44,7 @@ class Sources:
     start: Tensor
     slope: Tensor
     late: Tensor
+    behind: Tensor
 
     def __getitem__(self, index: Tensor) -> "Sources":
         return Sources(*(getattr(self, field.name)[index] for field in fields(self)))
@@ -92,7 +94,8 @@ def electromagnetic_sources(
     normal = [noise.normal(sub.shower, sub.number, s) for s in (streams.MAXIMUM, streams.SHAPE)]
     profile = longitudinal(sub.energy, medium, torch.stack(normal, dim=1).double())
     edges = stack.radiation / along[:, None, None] - sub.depth[:, None, None]
-    loss = sub.energy[:, None] * profile.integral(edges).diff(dim=-1)[..., 0]
+    inside = profile.integral(edges)
+    loss = sub.energy[:, None] * inside.diff(dim=-1)[..., 0]
     visible = loss * stack.visible_radiation * stack.medium.response
     tau = profile.scaled_depth[:, None] * edges.mean(dim=-1).clamp(min=0)
     core, tail, share = radial(sub.energy, tau, medium)
@@ -112,6 +115,7 @@ def electromagnetic_sources(
         start=stack.distance(sub.depth * along) / along,
         slope=sub.slope,
         late=torch.zeros_like(sub.energy),
+        behind=sub.energy * (1 - inside[:, -1, 1]),
     )
 
 

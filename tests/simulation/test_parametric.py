@@ -209,3 +209,18 @@ def test_extreme_energies_and_angles_are_finite(particle: str, energy_GeV: float
         gun = ParticleGun(particle=particle, energy_GeV=energy_GeV, theta_deg=theta)
         showers = simulation.simulate(gun.draw(20, seed=16), seed=16)  # Showers refuses NaN
         assert float(showers.energy.sum()) <= 20 * energy_GeV * 1e3
+
+
+def test_energy_behind_the_last_layer(toy: Geometry) -> None:
+    incident = ParticleGun(energy_GeV=50.0, theta_deg=0.0, position=(0, 0)).draw(50, seed=1)
+    shares = []
+    for layers in (toy.layers, toy.layers[:4], toy.layers[:1]):
+        simulation = ParametricSimulation(Geometry("cut", layers))
+        deposits = simulation.deposits(incident, seed=1)
+        assert simulation.energy == pytest.approx(50 * 50e3)
+        shares.append(simulation.behind / simulation.energy)
+        again = ParametricSimulation(Geometry("cut", layers), batch_deposits=10_000)
+        again.simulate(incident, seed=1)
+        assert again.behind == pytest.approx(simulation.behind)
+        assert deposits.num_points > 0
+    assert 0 < shares[0] < 0.2 < shares[1] < 0.95 < shares[2] < 1
