@@ -211,7 +211,8 @@ def test_extreme_energies_and_angles_are_finite(particle: str, energy_GeV: float
         assert float(showers.energy.sum()) <= 20 * energy_GeV * 1e3
 
 
-def test_energy_behind_the_last_layer(toy: Geometry) -> None:
+def test_energy_behind_the_last_layer() -> None:
+    toy = Geometry.load("toy")
     incident = ParticleGun(energy_GeV=50.0, theta_deg=0.0, position=(0, 0)).draw(50, seed=1)
     shares = []
     for layers in (toy.layers, toy.layers[:4], toy.layers[:1]):
