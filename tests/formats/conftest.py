@@ -1,11 +1,14 @@
 """Showers on the cells of the toy geometry, and files of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from formats.voxels import write_raw
 
+from pointcalo.cli.main import main
 from pointcalo.formats import write
 from pointcalo.geometry import Geometry
 from pointcalo.showers import ENERGY, Incident, Showers, ptr_from_counts
@@ -57,3 +60,24 @@ def write_toy(toy: Geometry, tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write_file
+
+
+@pytest.fixture
+def refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """The one line with which a file of some data sets (None: left out) is not converted."""
+
+    def convert(
+        content: Mapping[str, Any], *keys: str, make: Callable[..., Path] = write_raw
+    ) -> str:
+        monkeypatch.chdir(tmp_path)
+        before = {path.name for path in tmp_path.iterdir()} | {"a.h5"}
+        make(tmp_path / "a.h5", {name: v for name, v in content.items() if v is not None})
+        assert main(["convert", "input=a.h5", "output=b.h5", *keys]) == 2
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert {path.name for path in tmp_path.iterdir()} == before
+        return error
+
+    return convert

@@ -1,6 +1,6 @@
 """What the tests of several layouts share: writing, and files of arbitrary content."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ from pointcalo.formats.layouts import Outgoing, layout_named
 from pointcalo.showers import Showers
 
 SPECIAL = st.sampled_from([0.0, 1.0, -1.0, 2.5, 1e-45, 1e30, 1e300, np.nan, np.inf, -np.inf])
+Refused = Callable[..., str]
+"""See the fixture `refused`."""
+
 DTYPES = ("f2", "f4", ">f4", "f8", "i1", "i4", "u8", "?", "S2", "c8")
 
 
@@ -58,6 +61,17 @@ def contents(draw: st.DrawFn, shapes: Mapping[str, tuple[int, ...]]) -> dict[str
         with np.errstate(all="ignore"):
             made[name] = values.astype(dtype)
     return made
+
+
+@st.composite
+def damaged(draw: st.DrawFn, content: bytes) -> bytes:
+    """A file that was cut off, or in which some bytes behind the first eight are others."""
+    if draw(st.booleans()):
+        return content[: draw(st.integers(8, len(content) - 1))]
+    changed = bytearray(content)
+    for _ in range(draw(st.integers(1, 8))):
+        changed[draw(st.integers(8, len(content) - 1))] = draw(st.integers(0, 255))
+    return bytes(changed)
 
 
 def reads_or_says_why(path: Path, said: Conventions) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from geometry.compact_files import DEFINE, DIMENSIONS, READOUT, WHOLE, compact, without
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pointcalo.geometry.importers.dd4hep import read_dd4hep
@@ -89,9 +89,7 @@ def test_a_file_that_is_no_compact_file(tmp_path: Path, text: str, message: str)
         read_dd4hep(path)
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60)
 @given(
     begin=st.integers(0, len(WHOLE)),
     cut=st.integers(0, 20),
