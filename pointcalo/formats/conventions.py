@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pointcalo import units
 from pointcalo.geometry import Geometry
-from pointcalo.showers import ShowerError
+from pointcalo.showers import Incident, ShowerError
 from pointcalo.showers.particles import pdg_number
 
 ENERGY_UNITS = {"MeV": units.MeV, "GeV": units.GeV}
@@ -169,3 +169,14 @@ class Conventions:
                 f"geometry: a file of {layout} does not name its cells: pass geometry=NAME"
             )
         return self.geometry
+
+
+def along_axis(energy: Tensor, pdg: int) -> Incident:
+    """Particles of energies [S] (MeV) that enter at the origin along the layers' normal."""
+    size = len(energy)
+    return Incident(
+        energy=energy,
+        direction=torch.tensor([[0.0, 0.0, 1.0]]).repeat(size, 1),
+        position=torch.zeros(size, 3),
+        pdg=torch.full((size,), pdg),
+    )

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from pointcalo.formats import ShowerStream, stream
-from pointcalo.formats.hdf5 import open_hdf5
+from pointcalo.formats.hdf5 import check_rows, open_hdf5, read_column
 from pointcalo.formats.layouts import Outgoing
 from pointcalo.formats.voxels import dense
-from pointcalo.formats.voxels.dense import DenseFile, Grid, check_rows, read_column
+from pointcalo.formats.voxels.dense import DenseFile, Grid
 from pointcalo.formats.voxels.dense_writing import Columns, Losses
 from pointcalo.geometry import Geometry
 from pointcalo.showers import ENERGY, Incident, ShowerError, Showers

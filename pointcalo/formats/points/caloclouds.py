@@ -17,17 +17,22 @@ from typing import ClassVar
 import h5py
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from pointcalo.formats.contents import Contents
-from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.hdf5 import check_claim, damage_named, open_hdf5, source_of
+from pointcalo.formats.conventions import Conventions, along_axis
+from pointcalo.formats.hdf5 import (
+    check_claim,
+    check_column,
+    check_rows,
+    damage_named,
+    open_hdf5,
+    read_column,
+    single_precision,
+    source_of,
+)
 from pointcalo.formats.layouts import Layout, Outgoing
 from pointcalo.formats.shower_file import HDF5ShowerFile
-from pointcalo.formats.voxels.calochallenge import along_axis
-from pointcalo.formats.voxels.dense import check_column, check_rows, read_column, single_precision
-from pointcalo.formats.voxels.dense_writing import Columns, Losses, Rows
+from pointcalo.formats.voxels.dense_writing import Columns, Losses, Rows, padded
 from pointcalo.showers import ENERGY as POINT_ENERGY
 from pointcalo.showers import Incident, Showers, X, Y, ptr_from_counts
 from pointcalo.showers.particles import pdg_number
@@ -123,38 +128,6 @@ def _check_direction(data: h5py.Dataset, path: Path, num_showers: int) -> None:
             f"{path}: data set {DIRECTION} has shape {shape}, expected numbers (3, {num_showers})"
         )
     check_claim(data, path)
-
-
-def padded(
-    showers: Showers, columns: Tensor, most: int, *, at_front: bool, path: Path
-) -> NDArray[np.float32]:
-    """Rows of points of showers filled up with zeros to a fixed number.
-
-    Args:
-        showers: the showers.
-        columns: rows of their points, [P, F].
-        most: rows of a shower.
-        at_front: whether the zeros stand before the points.
-        path: file to be made, for the error.
-
-    Returns:
-        [S, most, F] float32.
-
-    Raises:
-        ValueError: a shower has more points.
-    """
-    largest = int(showers.counts.max()) if len(showers) else 0
-    if largest > most:
-        raise ValueError(
-            f"{path}: a shower has {largest} points, the layout holds {most}: write another "
-            "layout, or merge the points to cells (project=true)"
-        )
-    place = torch.arange(showers.num_points) - showers.ptr[showers.index]
-    if at_front:
-        place = place + most - showers.counts[showers.index]
-    table = torch.zeros((len(showers), most, columns.shape[1]))
-    table[showers.index, place] = columns
-    return table.numpy()
 
 
 class CaloClouds(Layout):

@@ -18,10 +18,17 @@ from numpy.typing import NDArray
 
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.hdf5 import damage_named, open_hdf5, source_of
+from pointcalo.formats.hdf5 import (
+    check_column,
+    check_rows,
+    damage_named,
+    left_over,
+    open_hdf5,
+    read_column,
+    source_of,
+)
 from pointcalo.formats.layouts import Layout, Outgoing
 from pointcalo.formats.points.showerdata import NEEDED, POSITION, ShowerDataFile, write_showerdata
-from pointcalo.formats.voxels.dense import check_column, check_rows, left_over, read_column
 from pointcalo.formats.voxels.dense_writing import Losses
 from pointcalo.showers import TIME, Incident, Showers, Y, segment_sum
 

@@ -21,11 +21,18 @@ from pointcalo import units
 from pointcalo.atomic import written_beside
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.hdf5 import SOURCE, check_claim, damage_named, open_hdf5, source_of, type_of
+from pointcalo.formats.hdf5 import (
+    SOURCE,
+    check_claim,
+    damage_named,
+    open_hdf5,
+    read_column,
+    source_of,
+    type_of,
+)
 from pointcalo.formats.layouts import Layout, Outgoing
 from pointcalo.formats.shower_file import HDF5ShowerFile
 from pointcalo.formats.steady_file import SteadyFile
-from pointcalo.formats.voxels.dense import read_column
 from pointcalo.showers import (
     ENERGY,
     TIME,

@@ -12,17 +12,17 @@ import h5py
 import torch
 
 from pointcalo.formats.contents import Contents
-from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.hdf5 import damage_named, open_hdf5
-from pointcalo.formats.layouts import Layout, Outgoing
-from pointcalo.formats.voxels.dense import (
-    DenseFile,
-    Grid,
+from pointcalo.formats.conventions import Conventions, along_axis
+from pointcalo.formats.hdf5 import (
     check_column,
     check_rows,
+    damage_named,
     left_over,
+    open_hdf5,
     read_column,
 )
+from pointcalo.formats.layouts import Layout, Outgoing
+from pointcalo.formats.voxels.dense import DenseFile, Grid
 from pointcalo.formats.voxels.dense_writing import Columns, Losses, write_voxels
 from pointcalo.formats.voxels.rings import ring_cells
 from pointcalo.geometry import Geometry
@@ -82,17 +82,6 @@ class CaloChallengeFile(DenseFile):
     def _incident(self, file: h5py.File, rows: slice) -> Incident:
         energy = read_column(file, ENERGY, rows).reshape(-1)
         return along_axis(energy, self.pdg)
-
-
-def along_axis(energy: torch.Tensor, pdg: int) -> Incident:
-    """Particles of energies [S] (MeV) that enter at the origin along the layers' normal."""
-    size = len(energy)
-    return Incident(
-        energy=energy,
-        direction=torch.tensor([[0.0, 0.0, 1.0]]).repeat(size, 1),
-        position=torch.zeros(size, 3),
-        pdg=torch.full((size,), pdg),
-    )
 
 
 class CaloChallenge(Layout):

@@ -16,20 +16,21 @@ import torch
 from torch import Tensor
 
 from pointcalo.formats.contents import Contents
-from pointcalo.formats.conventions import WHOLE_TOLERANCE, Conventions
-from pointcalo.formats.hdf5 import damage_named, faults_named, open_hdf5, source_of
-from pointcalo.formats.layouts import Layout, Outgoing
-from pointcalo.formats.points.caloclouds import padded
-from pointcalo.formats.shower_file import HDF5ShowerFile
-from pointcalo.formats.voxels.calochallenge import along_axis
-from pointcalo.formats.voxels.dense import (
-    Grid,
+from pointcalo.formats.conventions import WHOLE_TOLERANCE, Conventions, along_axis
+from pointcalo.formats.hdf5 import (
     check_column,
     check_rows,
+    damage_named,
+    faults_named,
+    open_hdf5,
     read_column,
     single_precision,
+    source_of,
 )
-from pointcalo.formats.voxels.dense_writing import Columns, Losses, Rows
+from pointcalo.formats.layouts import Layout, Outgoing
+from pointcalo.formats.shower_file import HDF5ShowerFile
+from pointcalo.formats.voxels.dense import Grid
+from pointcalo.formats.voxels.dense_writing import Columns, Losses, Rows, padded
 from pointcalo.formats.voxels.getting_high import ORIGIN, PHOTON_SHAPE, PHOTONS, group_cells
 from pointcalo.geometry import Geometry
 from pointcalo.showers import Incident, ShowerError, Showers

@@ -5,19 +5,18 @@ single precision goes.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
-import h5py
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pointcalo.formats.hdf5 import check_claim, damage_named, open_hdf5, source_of, type_of
+from pointcalo.formats.hdf5 import check_rows, damage_named, open_hdf5, single_precision, source_of
 from pointcalo.formats.shower_file import HDF5ShowerFile
 from pointcalo.geometry import Geometry
 from pointcalo.showers import (
@@ -31,7 +30,6 @@ from pointcalo.showers import (
 
 PIECE = 1 << 23  # voxels in memory at a time
 LARGEST_PIECE = 1 << 25  # the same, where a file is compressed in larger pieces
-LARGEST_SHOWER = 1 << 24  # voxels
 
 
 class Grid:
@@ -130,12 +128,6 @@ class Grid:
         return flat.reshape(len(showers), -1).numpy(), lost
 
 
-def single_precision(values: NDArray[Any], factor: float = 1.0) -> NDArray[np.float32]:
-    """Numbers of a file times a factor in single precision; one too large becomes infinite."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return np.asarray(values if factor == 1 else values * factor, dtype=np.float32)
-
-
 class DenseFile(HDF5ShowerFile):
     """An HDF5 file with data sets of voxels.
 
@@ -193,54 +185,3 @@ class DenseFile(HDF5ShowerFile):
                 parts = [file[name][start:stop].reshape(stop - start, -1) for name in self.voxels]
                 values = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
                 yield start, single_precision(values, self.factor)
-
-
-def check_column(file: h5py.File, path: Path, name: str, width: int = 1) -> None:
-    """Refuse a data set that has not `width` numbers a shower; one may be [N] or [N, 1].
-
-    Raises:
-        ValueError: another shape.
-    """
-    shape = file[name].shape
-    if shape[1:] != (width,) and (width, shape[1:]) != (1, ()):
-        expected = f"({shape[0]}, {width})"
-        raise ValueError(f"{path}: data set {name} has shape {shape}, expected {expected}")
-
-
-def read_column(file: h5py.File, name: str, rows: slice) -> Tensor:
-    """Numbers of some showers in single precision, [s] or [s, width] as they are in the file."""
-    return torch.from_numpy(single_precision(file[name][rows]))
-
-
-def left_over(file: h5py.File, known: Iterable[str]) -> tuple[str, ...]:
-    """A phrase on the data sets of a file that are not read; none where all are."""
-    others = sorted(set(file) - set(known))
-    return (f"data sets {', '.join(others)}",) if others else ()
-
-
-def check_rows(file: h5py.File, path: Path, names: Iterable[str]) -> int:
-    """Number of rows of data sets of numbers that must have equally many, at least one.
-
-    Raises:
-        ValueError: a data set is missing, holds no numbers or another number of rows, or claims
-            more than the file holds.
-    """
-    numbers: dict[str, int] = {}
-    for name in names:
-        data = file.get(name)
-        if not isinstance(data, h5py.Dataset) or data.shape is None or data.ndim < 1:
-            raise ValueError(f"{path}: data set {name} is missing")
-        kind = type_of(data, path)
-        if kind.kind not in "fiu":
-            raise ValueError(f"{path}: data set {name} holds {kind}, expected numbers")
-        if math.prod(data.shape[1:]) > LARGEST_SHOWER:
-            raise ValueError(f"{path}: data set {name} has shape {data.shape}, too large a shower")
-        check_claim(data, path)
-        numbers[name] = len(data)
-    if len(set(numbers.values())) != 1:
-        listed = ", ".join(f"{name} {number}" for name, number in numbers.items())
-        raise ValueError(f"{path}: data sets have different numbers of showers: {listed}")
-    number = next(iter(numbers.values()))
-    if number == 0:
-        raise ValueError(f"{path}: holds no showers")
-    return number

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from pointcalo.atomic import written_beside
 from pointcalo.formats.hdf5 import SOURCE
@@ -88,6 +89,38 @@ class Columns:
             disk.check()
             done += size
         return done
+
+
+def padded(
+    showers: Showers, columns: Tensor, most: int, *, at_front: bool, path: Path
+) -> NDArray[np.float32]:
+    """Rows of points of showers filled up with zeros to a fixed number.
+
+    Args:
+        showers: the showers.
+        columns: rows of their points, [P, F].
+        most: rows of a shower.
+        at_front: whether the zeros stand before the points.
+        path: file to be made, for the error.
+
+    Returns:
+        [S, most, F] float32.
+
+    Raises:
+        ValueError: a shower has more points.
+    """
+    largest = int(showers.counts.max()) if len(showers) else 0
+    if largest > most:
+        raise ValueError(
+            f"{path}: a shower has {largest} points, the layout holds {most}: write another "
+            "layout, or merge the points to cells (project=true)"
+        )
+    place = torch.arange(showers.num_points) - showers.ptr[showers.index]
+    if at_front:
+        place = place + most - showers.counts[showers.index]
+    table = torch.zeros((len(showers), most, columns.shape[1]))
+    table[showers.index, place] = columns
+    return table.numpy()
 
 
 class Losses:

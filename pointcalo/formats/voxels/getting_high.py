@@ -14,11 +14,17 @@ import h5py
 from torch import Tensor
 
 from pointcalo.formats.contents import Contents
-from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.hdf5 import damage_named, faults_named, open_hdf5
+from pointcalo.formats.conventions import Conventions, along_axis
+from pointcalo.formats.hdf5 import (
+    check_column,
+    check_rows,
+    damage_named,
+    faults_named,
+    open_hdf5,
+    read_column,
+)
 from pointcalo.formats.layouts import Layout, Outgoing
-from pointcalo.formats.voxels.calochallenge import along_axis
-from pointcalo.formats.voxels.dense import DenseFile, Grid, check_column, check_rows, read_column
+from pointcalo.formats.voxels.dense import DenseFile, Grid
 from pointcalo.formats.voxels.dense_writing import Columns, Losses, write_voxels
 from pointcalo.formats.voxels.windows import check_layers, windows
 from pointcalo.geometry import Geometry

@@ -17,16 +17,16 @@ from torch import Tensor
 
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.hdf5 import damage_named, open_hdf5
-from pointcalo.formats.layouts import Layout, Outgoing
-from pointcalo.formats.voxels.dense import (
-    DenseFile,
-    Grid,
+from pointcalo.formats.hdf5 import (
     check_column,
     check_rows,
+    damage_named,
     left_over,
+    open_hdf5,
     read_column,
 )
+from pointcalo.formats.layouts import Layout, Outgoing
+from pointcalo.formats.voxels.dense import DenseFile, Grid
 from pointcalo.formats.voxels.dense_writing import Columns, Losses, Rows, write_voxels
 from pointcalo.geometry import Geometry
 from pointcalo.showers import Incident, Showers

@@ -16,18 +16,17 @@ import numpy as np
 import torch
 
 from pointcalo.formats.contents import Contents
-from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.hdf5 import damage_named, open_hdf5
-from pointcalo.formats.layouts import Layout, Outgoing
-from pointcalo.formats.voxels.calochallenge import along_axis
-from pointcalo.formats.voxels.dense import (
-    DenseFile,
-    Grid,
+from pointcalo.formats.conventions import Conventions, along_axis
+from pointcalo.formats.hdf5 import (
     check_column,
     check_rows,
+    damage_named,
     left_over,
+    open_hdf5,
     read_column,
 )
+from pointcalo.formats.layouts import Layout, Outgoing
+from pointcalo.formats.voxels.dense import DenseFile, Grid
 from pointcalo.formats.voxels.dense_writing import Columns, Losses, Rows, write_voxels
 from pointcalo.formats.voxels.rings import ring_cells
 from pointcalo.geometry import Geometry

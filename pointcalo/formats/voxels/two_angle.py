@@ -20,9 +20,9 @@ from torch import Tensor
 
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.hdf5 import faults_named
+from pointcalo.formats.hdf5 import faults_named, read_column
 from pointcalo.formats.layouts import Layout, Outgoing
-from pointcalo.formats.voxels.dense import DenseFile, Grid, read_column
+from pointcalo.formats.voxels.dense import DenseFile, Grid
 from pointcalo.formats.voxels.dense_writing import Columns, Losses, Rows, write_voxels
 from pointcalo.formats.voxels.getting_high import voxel_shape
 from pointcalo.formats.voxels.windows import check_layers, windows
