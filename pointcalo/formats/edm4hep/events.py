@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pointcalo.formats.tables.lists import Lists, equal_counts
 from pointcalo.formats.tables.root_files import root_file
 from pointcalo.showers import ShowerError
 
@@ -34,24 +35,6 @@ PARTICLE = (
     *(f"{vector}.{axis}" for vector in ("vertex", "momentum") for axis in XYZ),
 )
 COUNTED = 100  # events in which hits are counted for a message
-
-
-@dataclass(frozen=True)
-class Jagged:
-    """The entries of all events in one array, and how many each event has."""
-
-    values: NDArray[Any]
-    counts: NDArray[np.int64]
-
-    @property
-    def first(self) -> NDArray[np.int64]:
-        """The first entry of each event."""
-        return np.cumsum(self.counts) - self.counts
-
-    @property
-    def event(self) -> NDArray[np.int64]:
-        """Event of each entry."""
-        return np.repeat(np.arange(len(self.counts)), self.counts)
 
 
 @dataclass(frozen=True)
@@ -133,10 +116,8 @@ class Events:
         empty = len(numbers) - len(listed)
         return ", ".join(listed + ([f"{empty} empty ones"] if empty else [])) or "none"
 
-    def read(self, names: Sequence[str], first: int, last: int) -> dict[str, Jagged]:
+    def read(self, names: Sequence[str], first: int, last: int) -> dict[str, Lists]:
         """Branches of the events first to last - 1."""
-        import awkward
-
         with root_file(self.path) as file:
             tree = file[TREE]
             arrays = {
@@ -146,12 +127,7 @@ class Events:
         for name, array in arrays.items():
             if array.ndim != 2:
                 raise ValueError(f"{self.path}: branch {name} holds {array.type}, expected lists")
-        return {
-            name: Jagged(
-                awkward.flatten(array).to_numpy(), awkward.num(array).to_numpy().astype(np.int64)
-            )
-            for name, array in arrays.items()
-        }
+        return {name: Lists.of(array) for name, array in arrays.items()}
 
     def hits(self, name: str, first: int, last: int, deposits: bool) -> Hits:
         """Hits of a collection, with the earliest time of their deposits; or these themselves.
@@ -160,9 +136,9 @@ class Events:
             ShowerError: hits of unequal length, or deposits that are not there.
         """
         members = [f"{name}.{member}" for member in (*HIT, *RANGE)]
-        of_hits = _alike(self.read(members, first, last))
+        of_hits = self._alike(members, first, last)
         cell_id, energy, *position = (of_hits[member].values for member in members[: len(HIT)])
-        event = of_hits[members[0]].event
+        event = of_hits[members[0]].row
         if not self.has_deposits(name):
             return Hits(event, cell_id, np.stack(position, 1), energy, np.zeros(len(energy)))
         steps, hit, step = self._steps(name, of_hits, first, last)
@@ -180,15 +156,21 @@ class Events:
             f"_{name}_contributions.index", *(f"{name}Contributions.{member}" for member in STEP)
         )
 
+    def _alike(self, names: Sequence[str], first: int, last: int) -> dict[str, Lists]:
+        """Branches whose entries belong together."""
+        columns = self.read(names, first, last)
+        equal_counts(columns)
+        return columns
+
     def _steps(
-        self, name: str, of_hits: Mapping[str, Jagged], first: int, last: int
-    ) -> tuple[dict[str, Jagged], NDArray[np.int64], NDArray[np.int64]]:
+        self, name: str, of_hits: Mapping[str, Lists], first: int, last: int
+    ) -> tuple[dict[str, Lists], NDArray[np.int64], NDArray[np.int64]]:
         """Deposits of a collection, and, of each that belongs to a hit, the hit and its place."""
-        steps = _alike(self.read([f"{name}Contributions.{m}" for m in STEP], first, last))
+        steps = self._alike([f"{name}Contributions.{m}" for m in STEP], first, last)
         relation = self.read([f"_{name}_contributions.index"], first, last)
         (index,) = relation.values()
         begin, end = (of_hits[f"{name}.{bound}"].values.astype(np.int64) for bound in RANGE)
-        event = of_hits[f"{name}.{RANGE[0]}"].event
+        event = of_hits[f"{name}.{RANGE[0]}"].row
         _check(event, (begin <= end) & (end <= index.counts[event]), name)
         hit = np.repeat(np.arange(len(begin)), end - begin)
         within = np.arange(len(hit)) - np.repeat(
@@ -203,19 +185,6 @@ class Events:
 def _branches(tree: Any) -> list[tuple[str, str]]:
     """Branches by their names and by where they stand."""
     return [(place.rpartition("/")[2], place) for place in tree.keys(recursive=True)]
-
-
-def _alike(columns: dict[str, Jagged]) -> dict[str, Jagged]:
-    (name, known), *others = columns.items()
-    for other, column in others:
-        wrong = np.flatnonzero(column.counts != known.counts)
-        if len(wrong):
-            number = int(wrong[0])
-            raise ShowerError(
-                number,
-                f"{name} has {known.counts[number]} entries, {other} {column.counts[number]}",
-            )
-    return columns
 
 
 def _check(event: NDArray[np.int64], right: NDArray[np.bool_], name: str) -> None:

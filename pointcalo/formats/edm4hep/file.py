@@ -125,7 +125,7 @@ class EDM4hepFile(ShowerFile):
         columns = self.events.read([f"{PARTICLES}.{m}" for m in PARTICLE], first, last)
         status = columns[f"{PARTICLES}.generatorStatus"]
         primary = np.flatnonzero(status.values == PRIMARY)
-        number = np.bincount(status.event[primary], minlength=last - first)
+        number = np.bincount(status.row[primary], minlength=last - first)
         if (number != 1).any():
             wrong = int(np.flatnonzero(number != 1)[0])
             raise ShowerError(

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from pointcalo.atomic import written_beside
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
+from pointcalo.formats.hdf5 import faults_named
 from pointcalo.formats.layouts import Layout, Outgoing
 from pointcalo.formats.tables.columns import COLUMNS, POINT_COLUMNS, About, columns_of
-from pointcalo.formats.tables.table_file import Inventory, Lists, TableFile
+from pointcalo.formats.tables.lists import Lists
+from pointcalo.formats.tables.table_file import Inventory, TableFile
 from pointcalo.showers import Showers
 
 ABOUT = b"pointcalo"
@@ -70,10 +72,8 @@ class ParquetFile(TableFile):
                 f"{LARGEST_GROUP / 1e9:.3g} GB: write it again with smaller row_group_size"
             )
         text = (schema.metadata or {}).get(ABOUT)
-        try:
+        with faults_named(self.path):
             about = None if text is None else About.from_text(text.decode())
-        except ValueError as error:
-            raise ValueError(f"{self.path}: {error}") from None
         numbers = {f.name: _dtype(f.type) for f in schema if _dtype(f.type) is not None}
         lists = {f.name: _dtype(f.type.value_type) for f in schema if _is_list(f.type)}
         units = {

@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pointcalo.atomic import written_beside
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
+from pointcalo.formats.hdf5 import faults_named
 from pointcalo.formats.layouts import Layout, Outgoing
 from pointcalo.formats.steady_file import SteadyFile
 from pointcalo.formats.tables.columns import POINT_COLUMNS, SHOWER_COLUMNS, About, columns_of
+from pointcalo.formats.tables.lists import Lists
 from pointcalo.formats.tables.root_files import root_file, uproot_module
-from pointcalo.formats.tables.table_file import Inventory, Lists, TableFile
+from pointcalo.formats.tables.table_file import Inventory, TableFile
 from pointcalo.showers import Showers
 
 TREE = "events"
@@ -73,10 +74,8 @@ class RootFile(TableFile):
                 lists[name] = getattr(kind.content, "to_dtype", np.dtype("O"))
             elif type(kind) is interpretation.numerical.AsDtype and not kind.inner_shape:
                 numbers[name] = kind.to_dtype
-        try:
+        with faults_named(self.path):
             about = None if text is None else About.from_text(text)
-        except ValueError as error:
-            raise ValueError(f"{self.path}: {error}") from None
         numbers.pop(COUNTER, None)
         units = {} if about is None else about.units
         return Inventory(rows, numbers, lists, units, about, piece)
@@ -84,16 +83,8 @@ class RootFile(TableFile):
     def _read(self, names: Sequence[str], first: int, last: int) -> dict[str, Any]:
         with root_file(self.path) as file:
             arrays = file[self.tree].arrays(list(names), entry_start=first, entry_stop=last)
-            return {name: _column(arrays[name]) for name in names}
-
-
-def _column(array: Any) -> NDArray[Any] | Lists:
-    import awkward
-
-    if array.ndim == 1:
-        return array.to_numpy()
-    counts = awkward.num(array).to_numpy().astype(np.int64)
-    return Lists(awkward.flatten(array).to_numpy(), counts)
+            columns = {name: arrays[name] for name in names}
+            return {n: c.to_numpy() if c.ndim == 1 else Lists.of(c) for n, c in columns.items()}
 
 
 class Root(Layout):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pointcalo.formats.conventions import LENGTH_UNITS, Conventions
+from pointcalo.formats.hdf5 import faults_named
 from pointcalo.formats.shower_file import ShowerFile
 from pointcalo.formats.tables.columns import (
     DIRECTION,
@@ -22,6 +23,7 @@ from pointcalo.formats.tables.columns import (
     About,
     scale_of,
 )
+from pointcalo.formats.tables.lists import Lists, equal_counts
 from pointcalo.showers import (
     ENERGY,
     TIME,
@@ -62,14 +64,6 @@ class Inventory:
     units: Mapping[str, str]
     about: About | None
     piece: int
-
-
-@dataclass(frozen=True)
-class Lists:
-    """A column of lists: the entries of all rows in one array, and how many each row has."""
-
-    values: NDArray[Any]
-    counts: NDArray[np.int64]
 
 
 class TableFile(ShowerFile):
@@ -139,14 +133,12 @@ class TableFile(ShowerFile):
             if 0 < sum(name in there for name in group) < len(group):
                 raise ValueError(f"{self.path}: expected all or none of {', '.join(group)}")
         dtypes = {**inventory.numbers, **inventory.lists}
-        try:
+        with faults_named(self.path):
             self._scales = {
                 name: scale_of(name, inventory.units.get(name), self.conventions, self.layout)
                 for name in (*points, *SHOWER_COLUMNS)
                 if name in there
             }
-        except ValueError as error:
-            raise ValueError(f"{self.path}: {error}") from None
         for name in self._scales:
             whole = name == "pdg" or (name == "layer" and self._own)
             if dtypes[name].kind not in ("iu" if whole else "fiu"):
@@ -174,7 +166,8 @@ class TableFile(ShowerFile):
         columns = self._read(list(self._scales), begin, end)
         counts = np.diff(self._starts[first : last + 1])
         if not self._flat:
-            counts = self._counts(columns, first)
+            lists = {name: c for name, c in columns.items() if isinstance(c, Lists)}
+            counts = equal_counts(lists)
         values = {name: _values(columns[name]) * _scale(s) for name, s in self._scales.items()}
         ptr = ptr_from_counts(torch.from_numpy(counts))
         points = torch.zeros((int(ptr[-1]), 4))
@@ -191,18 +184,6 @@ class TableFile(ShowerFile):
             ptr=ptr,
             incident=self._incident(columns, first, last),
         )
-
-    def _counts(self, columns: Mapping[str, Any], first: int) -> NDArray[np.int64]:
-        lists = {name: c.counts for name, c in columns.items() if isinstance(c, Lists)}
-        name, counts = next(iter(lists.items()))
-        for other, others in lists.items():
-            wrong = np.flatnonzero(counts != others)
-            if len(wrong):
-                raise ShowerError(
-                    int(wrong[0]),
-                    f"{name} has {counts[wrong[0]]} entries, {other} {others[wrong[0]]}",
-                )
-        return counts
 
     def _layer(self, values: Mapping[str, Any], shower: Tensor) -> Tensor:
         depth = torch.from_numpy(values[self._depth].astype(np.float64))
