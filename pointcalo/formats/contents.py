@@ -7,7 +7,7 @@ from typing import Any
 
 import h5py
 
-from pointcalo.formats.hdf5 import damage_named, open_hdf5
+from pointcalo.formats.hdf5 import open_hdf5
 
 MAGIC = {b"\x89HDF\r\n\x1a\n": "hdf5", b"root": "root", b"PAR1": "parquet"}
 
@@ -46,7 +46,7 @@ class Contents:
             if isinstance(item, h5py.Dataset):
                 shapes[name] = item.shape or ()
 
-        with open_hdf5(path) as file, damage_named(path):
+        with open_hdf5(path) as file:
             file.visititems(note)
             return cls(path, kind, shapes, dict(file.attrs))
 

@@ -20,8 +20,9 @@ SMALL = 1 << 24  # bytes that are not worth a look
 LARGEST_SHOWER = 1 << 24  # numbers
 
 
-def open_hdf5(path: Path) -> h5py.File:
-    """Open an HDF5 file to read.
+@contextmanager
+def open_hdf5(path: Path) -> Iterator[h5py.File]:
+    """An HDF5 file to read; an error of HDF5 in the block (damaged data) becomes one line.
 
     Raises:
         FileNotFoundError, PermissionError, OSError: each with one line that names the file.
@@ -29,26 +30,22 @@ def open_hdf5(path: Path) -> h5py.File:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     try:
-        return h5py.File(path, "r")
+        opened = h5py.File(path, "r")
     except PermissionError as error:
         raise PermissionError(f"{path}: no permission to read it") from error
     except OSError as error:
         raise OSError(f"{path}: not a readable HDF5 file (damaged, or of another kind)") from error
+    try:
+        with opened:
+            yield opened
+    except OSError as error:
+        raise OSError(f"{path}: damaged, {error}: fetch or make it again") from error
 
 
 def source_of(file: h5py.File, layout: str) -> str:
     """Who made the showers of a foreign file, in words: our attribute, or where they lie."""
     said = file.attrs.get(SOURCE)
     return said if isinstance(said, str) and said else f"{layout} file {Path(file.filename).name}"
-
-
-@contextmanager
-def damage_named(path: Path) -> Iterator[None]:
-    """Give an error of HDF5 in the block (damaged data) one line that names the file."""
-    try:
-        yield
-    except OSError as error:
-        raise OSError(f"{path}: damaged, {error}: fetch or make it again") from error
 
 
 @contextmanager

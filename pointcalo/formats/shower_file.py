@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pointcalo.formats.hdf5 import damage_named, open_hdf5
+from pointcalo.formats.hdf5 import open_hdf5
 from pointcalo.geometry import Geometry
 from pointcalo.showers import Incident, ShowerError, Showers, ptr_from_counts
 
@@ -147,7 +147,7 @@ class HDF5ShowerFile(ShowerFile):
 
     def incident(self) -> Incident:
         """The incident particles of all showers."""
-        with open_hdf5(self.path) as file, damage_named(self.path):
+        with open_hdf5(self.path) as file:
             try:
                 return self._incident(file, slice(0, len(self)))
             except ShowerError as error:

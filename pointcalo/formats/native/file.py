@@ -10,7 +10,7 @@ import torch
 
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.hdf5 import damage_named, open_hdf5
+from pointcalo.formats.hdf5 import open_hdf5
 from pointcalo.formats.layouts import Layout, Outgoing
 from pointcalo.formats.native.layout import (
     INCIDENT_COLUMNS,
@@ -39,7 +39,7 @@ class NativeFile(HDF5ShowerFile):
 
     def __init__(self, path: str | Path) -> None:
         super().__init__(Path(path))
-        with open_hdf5(self.path) as file, damage_named(self.path):
+        with open_hdf5(self.path) as file:
             self.attributes = read_attributes(file, self.path)
             check_columns(file, self.path)
             self.offset = torch.from_numpy(file[OFFSET][:].astype(np.int64))
@@ -55,7 +55,7 @@ class NativeFile(HDF5ShowerFile):
     def _rows(self, first: int, last: int) -> Showers:
         begin, end = int(self.offset[first]), int(self.offset[last])
         columns = np.empty((end - begin, 4), dtype=np.float32)
-        with open_hdf5(self.path) as file, damage_named(self.path):
+        with open_hdf5(self.path) as file:
             for number, name in enumerate(("x", "y", "energy", "time")):
                 columns[:, number] = file[f"points/{name}"][begin:end]
             layer = file["points/layer"][begin:end].astype(np.int64)

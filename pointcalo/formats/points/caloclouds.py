@@ -24,7 +24,6 @@ from pointcalo.formats.hdf5 import (
     check_claim,
     check_column,
     check_rows,
-    damage_named,
     open_hdf5,
     read_column,
     single_precision,
@@ -61,7 +60,7 @@ class CaloCloudsFile(HDF5ShowerFile):
 
     def __init__(self, path: Path, conventions: Conventions) -> None:
         super().__init__(path, conventions.geometry)
-        with open_hdf5(path) as file, damage_named(path):
+        with open_hdf5(path) as file:
             self._num_showers = check_rows(file, path, (EVENTS, ENERGY))
             check_column(file, path, ENERGY)
             self.source = source_of(file, NAME)
@@ -87,7 +86,7 @@ class CaloCloudsFile(HDF5ShowerFile):
         return replace(incident, direction=direction, position=entry)
 
     def _rows(self, first: int, last: int) -> Showers:
-        with open_hdf5(self.path) as file, damage_named(self.path):
+        with open_hdf5(self.path) as file:
             table = single_precision(file[EVENTS][first:last])
             incident = self._incident(file, slice(first, last))
         if self.columns_first:

@@ -21,7 +21,6 @@ from pointcalo.formats.conventions import Conventions
 from pointcalo.formats.hdf5 import (
     check_column,
     check_rows,
-    damage_named,
     left_over,
     open_hdf5,
     read_column,
@@ -58,7 +57,7 @@ class LemursFile(ShowerDataFile):
 
     def __init__(self, path: Path, conventions: Conventions) -> None:
         super().__init__(path, in_barrel(conventions))
-        with open_hdf5(path) as file, damage_named(path):
+        with open_hdf5(path) as file:
             check_rows(file, path, ("energies", *ADDED))
             self.source = source_of(file, "LEMURS")
             for name, width in ((FRACTION, 1), (LAYERS, 1), (POSITION, 3)):

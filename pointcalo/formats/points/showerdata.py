@@ -24,7 +24,6 @@ from pointcalo.formats.conventions import Conventions
 from pointcalo.formats.hdf5 import (
     SOURCE,
     check_claim,
-    damage_named,
     open_hdf5,
     read_column,
     source_of,
@@ -74,7 +73,7 @@ class ShowerDataFile(HDF5ShowerFile):
         self.conventions = conventions
         self.factors = column_factors(conventions)
         self.points = conventions.rows
-        with open_hdf5(self.path) as file, damage_named(self.path):
+        with open_hdf5(self.path) as file:
             missing = [name for name in NEEDED if not isinstance(file.get(name), h5py.Dataset)]
             if missing:
                 raise ValueError(f"{self.path}: no {NAME} file, lacks {', '.join(missing)}")
@@ -117,7 +116,7 @@ class ShowerDataFile(HDF5ShowerFile):
         check_claim(data, self.path)
 
     def _rows(self, first: int, last: int) -> Showers:
-        with open_hdf5(self.path) as file, damage_named(self.path):
+        with open_hdf5(self.path) as file:
             flat = file["showers"][first:last]
             incident = self._incident(file, slice(first, last))
         sizes = np.array([len(values) for values in flat])

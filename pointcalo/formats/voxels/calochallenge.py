@@ -16,7 +16,6 @@ from pointcalo.formats.conventions import Conventions, along_axis
 from pointcalo.formats.hdf5 import (
     check_column,
     check_rows,
-    damage_named,
     left_over,
     open_hdf5,
     read_column,
@@ -60,7 +59,7 @@ class CaloChallengeFile(DenseFile):
     layout: ClassVar[str] = "calochallenge"
 
     def __init__(self, path: Path, conventions: Conventions) -> None:
-        with open_hdf5(path) as file, damage_named(path):
+        with open_hdf5(path) as file:
             check_rows(file, path, (ENERGY, VOXELS))
             check_column(file, path, ENERGY)
             shape = file[VOXELS].shape

@@ -20,7 +20,6 @@ from pointcalo.formats.conventions import WHOLE_TOLERANCE, Conventions, along_ax
 from pointcalo.formats.hdf5 import (
     check_column,
     check_rows,
-    damage_named,
     faults_named,
     open_hdf5,
     read_column,
@@ -65,7 +64,7 @@ class CaloCloudsGridFile(HDF5ShowerFile):
     def __init__(self, path: Path, conventions: Conventions) -> None:
         geometry = conventions.geometry or Geometry.load("getting_high")
         super().__init__(path, geometry)
-        with open_hdf5(path) as file, damage_named(path):
+        with open_hdf5(path) as file:
             self._num_showers = check_rows(file, path, (POINTS, ENERGY))
             check_column(file, path, ENERGY)
             self.source = source_of(file, NAME)
@@ -86,7 +85,7 @@ class CaloCloudsGridFile(HDF5ShowerFile):
         return along_axis(energy * self.incident_factor, self.pdg)
 
     def _rows(self, first: int, last: int) -> Showers:
-        with open_hdf5(self.path) as file, damage_named(self.path):
+        with open_hdf5(self.path) as file:
             table = single_precision(file[POINTS][first:last])
             incident = self._incident(file, slice(first, last))
         held = table[:, :, COLUMN_ENERGY] != 0

@@ -20,7 +20,6 @@ from pointcalo.formats.conventions import Conventions, along_axis
 from pointcalo.formats.hdf5 import (
     check_column,
     check_rows,
-    damage_named,
     faults_named,
     open_hdf5,
     read_column,
@@ -63,7 +62,7 @@ class CaloGANFile(DenseFile):
     layout: ClassVar[str] = NAME
 
     def __init__(self, path: Path, conventions: Conventions) -> None:
-        with open_hdf5(path) as file, damage_named(path):
+        with open_hdf5(path) as file:
             check_rows(file, path, (*SHAPES, ENERGY, *(OVERFLOW,) * (OVERFLOW in file)))
             check_column(file, path, ENERGY)
             for name, shape in SHAPES.items():

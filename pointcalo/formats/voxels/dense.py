@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pointcalo.formats.hdf5 import check_rows, damage_named, open_hdf5, single_precision, source_of
+from pointcalo.formats.hdf5 import check_rows, open_hdf5, single_precision, source_of
 from pointcalo.formats.shower_file import HDF5ShowerFile
 from pointcalo.geometry import Geometry
 from pointcalo.showers import (
@@ -146,7 +146,7 @@ class DenseFile(HDF5ShowerFile):
     def __init__(self, path: Path, grid: Grid, voxels: tuple[str, ...], factor: float) -> None:
         super().__init__(path, grid.geometry)
         self.grid, self.voxels, self.factor = grid, voxels, factor
-        with open_hdf5(path) as file, damage_named(path):
+        with open_hdf5(path) as file:
             self.source = source_of(file, self.layout)
             self._num_showers = check_rows(file, path, voxels)
             size = sum(math.prod(file[name].shape[1:]) for name in voxels)
@@ -165,7 +165,7 @@ class DenseFile(HDF5ShowerFile):
         return ptr_from_counts(torch.from_numpy(np.concatenate(counts)))
 
     def _rows(self, first: int, last: int) -> Showers:
-        with open_hdf5(self.path) as file, damage_named(self.path):
+        with open_hdf5(self.path) as file:
             incident = self._incident(file, slice(first, last))
         parts = []
         for start, values in self._pieces(first, last):
@@ -180,7 +180,7 @@ class DenseFile(HDF5ShowerFile):
         """First shower and voxels [s, V] in MeV of pieces of a bounded size."""
         step = max(1, PIECE // len(self.grid.cell) // self.together) * self.together
         cuts = [first, *range(first // step * step + step, last, step), last]
-        with open_hdf5(self.path) as file, damage_named(self.path):
+        with open_hdf5(self.path) as file:
             for start, stop in pairwise(cuts):
                 parts = [file[name][start:stop].reshape(stop - start, -1) for name in self.voxels]
                 values = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)

@@ -19,7 +19,7 @@ import torch
 
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions, along_axis
-from pointcalo.formats.hdf5 import check_rows, damage_named, faults_named, open_hdf5, read_column
+from pointcalo.formats.hdf5 import check_rows, faults_named, open_hdf5, read_column
 from pointcalo.formats.layouts import Layout, Outgoing
 from pointcalo.formats.voxels.dense import DenseFile, Grid
 from pointcalo.formats.voxels.dense_writing import Columns, Losses, Rows, write_voxels
@@ -84,7 +84,7 @@ class GAN3D(Layout):
 
     def open(self, path: Path, conventions: Conventions) -> GAN3DFile:
         """See `GAN3DFile`."""
-        with open_hdf5(path) as file, damage_named(path):
+        with open_hdf5(path) as file:
             check_rows(file, path, (VOXELS, TARGET))
             shape = file[TARGET].shape
         if len(shape) != 2 or shape[1] < 2:

@@ -18,7 +18,6 @@ from pointcalo.formats.conventions import Conventions, along_axis
 from pointcalo.formats.hdf5 import (
     check_column,
     check_rows,
-    damage_named,
     faults_named,
     open_hdf5,
     read_column,
@@ -86,7 +85,7 @@ def voxel_shape(path: Path, voxels: str, columns: tuple[str, ...]) -> tuple[int,
     Raises:
         OSError, ValueError: the file cannot be used; one line.
     """
-    with open_hdf5(path) as file, damage_named(path):
+    with open_hdf5(path) as file:
         check_rows(file, path, (voxels, *columns))
         for name in columns:
             check_column(file, path, name)

@@ -20,7 +20,6 @@ from pointcalo.formats.conventions import Conventions
 from pointcalo.formats.hdf5 import (
     check_column,
     check_rows,
-    damage_named,
     left_over,
     open_hdf5,
     read_column,
@@ -114,7 +113,7 @@ class HGCalChallengeFile(DenseFile):
     layout: ClassVar[str] = "hgcal_challenge"
 
     def __init__(self, path: Path, conventions: Conventions) -> None:
-        with open_hdf5(path) as file, damage_named(path):
+        with open_hdf5(path) as file:
             check_rows(file, path, (GEN, VOXELS))
             check_column(file, path, GEN, 3)
             shape = file[VOXELS].shape

@@ -20,7 +20,6 @@ from pointcalo.formats.conventions import Conventions, along_axis
 from pointcalo.formats.hdf5 import (
     check_column,
     check_rows,
-    damage_named,
     left_over,
     open_hdf5,
     read_column,
@@ -69,7 +68,7 @@ class Par04File(DenseFile):
     layout: ClassVar[str] = "par04"
 
     def __init__(self, path: Path, conventions: Conventions) -> None:
-        with open_hdf5(path) as file, damage_named(path):
+        with open_hdf5(path) as file:
             check_rows(file, path, (ENERGY, PHI, THETA, VOXELS))
             for name in (ENERGY, PHI, THETA):
                 check_column(file, path, name)
