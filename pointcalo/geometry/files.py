@@ -17,8 +17,9 @@ from pointcalo.geometry.layer import DetectorLayer
 from pointcalo.geometry.placement import Placement
 from pointcalo.geometry.segmentation import number, plain, whole
 from pointcalo.geometry.segmentation_files import SegmentationReader, TableWriter, check_keys
+from pointcalo.resources import folder
 
-FILE_KEYS = ("name", "summary", "readout", "placement", "face_mm", "mirror", "layers")
+FILE_KEYS = (*("name", "summary", "readout", "placement", "face_mm", "mirror", "layers", "behind"),)
 LAYER_KEYS = (
     "repeat",
     "absorber",
@@ -43,6 +44,11 @@ def read_yaml(path: Path) -> Geometry:
         return geometry_from(content, path.parent)
     except (ValueError, OSError) as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def built_in(name: str) -> Geometry:
+    """A geometry that comes with the package, whatever else has its name."""
+    return read_yaml(folder("geometries") / f"{name}.yaml")
 
 
 def parse_yaml(path: Path) -> Any:
@@ -93,7 +99,8 @@ def geometry_from(content: Any, place: Path) -> Geometry:
         layers += [replace(layer, z=-layer.z) for layer in layers]
     summary, readout = (" ".join(str(content.get(k, "")).split()) for k in ("summary", "readout"))
     placement = Placement.read(content["placement"]) if "placement" in content else None
-    return Geometry(str(content["name"]), layers, summary, readout, placement)
+    behind = tuple(content.get("behind") or ())
+    return Geometry(str(content["name"]), layers, summary, readout, placement, behind)
 
 
 def save_geometry(geometry: Geometry, path: Path) -> None:
@@ -105,6 +112,7 @@ def save_geometry(geometry: Geometry, path: Path) -> None:
         **({"readout": geometry.readout} if geometry.readout else {}),
         **({"placement": geometry.placement.plain()} if geometry.placement else {}),
         "layers": list(_blocks_of(geometry, tables)),
+        **({"behind": plain(geometry.behind)} if geometry.behind else {}),
     }
     text = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=100)
     tables.write()

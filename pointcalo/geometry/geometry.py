@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pointcalo.geometry.composite import parts_of
-from pointcalo.geometry.layer import DetectorLayer
+from pointcalo.geometry.layer import DetectorLayer, Slab, slab
 from pointcalo.geometry.parts import Parts, build_parts
 from pointcalo.geometry.placement import Placement
 
@@ -39,6 +39,8 @@ class Geometry:
         readout: DD4hep's description of the fields of a cellID ("system:5,layer:9,x:32:-16,..."),
             where known; not part of the hash.
         placement: where the detector stands in its experiment, where known; not part of the hash.
+        behind: (material, thickness in mm) of what follows the last layer, from which particles
+            come back into it; not part of the hash.
         device: where the tables lie (see `to`).
 
     Raises:
@@ -55,6 +57,7 @@ class Geometry:
     summary: str = ""
     readout: str = ""
     placement: Placement | None = None
+    behind: Sequence[Slab] = ()
     device: torch.device = CPU
 
     def __post_init__(self) -> None:
@@ -62,6 +65,7 @@ class Geometry:
             raise ValueError(f"geometry {self.name!r} has no layers; expected at least one")
         check_order(self.layers)
         object.__setattr__(self, "layers", tuple(self.layers))
+        object.__setattr__(self, "behind", tuple(slab("behind", entry) for entry in self.behind))
 
     @classmethod
     def load(

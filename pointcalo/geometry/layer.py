@@ -42,9 +42,9 @@ class DetectorLayer:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "z", number("z_mm", self.z))
-        object.__setattr__(self, "absorber", tuple(_slab("absorber", s) for s in self.absorber))
+        object.__setattr__(self, "absorber", tuple(slab("absorber", s) for s in self.absorber))
         if self.active is not None:
-            object.__setattr__(self, "active", _slab("active", self.active))
+            object.__setattr__(self, "active", slab("active", self.active))
         elif self.absorber:
             raise ValueError("absorber without active; expected both, or neither where unknown")
         object.__setattr__(self, "threshold", number("threshold_MeV", self.threshold))
@@ -122,7 +122,8 @@ class DetectorLayer:
         return self.active
 
 
-def _slab(key: str, value: Sequence[str | float]) -> Slab:
+def slab(key: str, value: Sequence[str | float]) -> Slab:
+    """A checked (material, thickness in mm); `key` names it in the error."""
     if not isinstance(value, list | tuple) or len(value) != 2 or not isinstance(value[0], str):
         raise ValueError(f"{key} has {value!r}; expected [material, thickness in mm]")
     thickness = number(f"thickness of {value[0]}", value[1])

@@ -1,5 +1,6 @@
 import contextlib
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -222,3 +223,13 @@ def test_an_odd_value_anywhere_is_one_line(place: tuple, odd: object) -> None:
     inner[place[-1]] = odd
     with contextlib.suppress(ValueError):
         assert geometry_from(content, Path()).num_layers > 0
+
+
+def test_what_is_behind_is_kept_and_changes_no_cell(tmp_path: Path) -> None:
+    ild = Geometry.load("ild")
+    assert ild.behind == (("PCB", 1.2), ("AIR", 0.4))
+    ild.save(tmp_path / "ild.yaml")
+    assert Geometry.load(tmp_path / "ild.yaml").behind == ild.behind
+    assert replace(ild, behind=()).hash == ild.hash
+    with pytest.raises(ValueError, match=r"unknown material 'Xy'"):
+        replace(ild, behind=[("Xy", 1.0)])

@@ -42,6 +42,15 @@ def test_the_other_side_is_a_mirror() -> None:
     assert [s.layer for s in slabs if s.layer != PASSIVE] == [0, 1]
 
 
+def test_what_is_behind_follows_the_last_layer_of_each_side() -> None:
+    up = layer(3.25)
+    behind = [("CuW", 1.4), ("AIR", 0.0), ("Cu", 3.0)]
+    slabs = slabs_of(Geometry("both", [up, replace(up, z=-up.z)], behind=behind))
+    ends = {(s.material, round(s.z, 6)) for s in slabs[6:]}
+    assert ends == {("CuW", 4.2), ("Cu", 6.4), ("CuW", -4.2), ("Cu", -6.4)}
+    assert all(s.layer == PASSIVE for s in slabs[6:])
+
+
 def test_rounded_depths_do_not_overlap() -> None:
     slabs = slabs_of(Geometry("rounded", [layer(3.25), layer(6.7495)]))
     edges = [s.z + side * s.thickness / 2 for s in slabs for side in (-1, 1)]

@@ -78,7 +78,7 @@ class Task:
 
 
 def slabs_of(geometry: Geometry) -> tuple[Slab, ...]:
-    """The slabs of all layers, each side from the face outwards; no slab overlaps another."""
+    """The slabs of all layers and behind the last, each side outwards; none overlaps another."""
     slabs: list[Slab] = []
     reached = {1: 0.0, -1: 0.0}
     for number, layer in enumerate(geometry.layers):
@@ -91,7 +91,15 @@ def slabs_of(geometry: Geometry) -> tuple[Slab, ...]:
             if edge > begin:
                 slabs.append(Slab(name, side * (begin + edge) / 2, edge - begin, active))
                 reached[side] = edge
+    for side in {1 if layer.z >= 0 else -1 for layer in geometry.layers}:
+        for name, thickness in filter(_is_thick, geometry.behind):
+            slabs.append(Slab(name, side * (reached[side] + thickness / 2), thickness))
+            reached[side] += thickness
     return tuple(slabs)
+
+
+def _is_thick(slab: tuple[str, float]) -> bool:
+    return slab[1] > 0.0
 
 
 def box_about(geometry: Geometry) -> Box:
