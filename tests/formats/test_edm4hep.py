@@ -237,6 +237,7 @@ def test_mistakes_of_the_user(
         ({"Si.energy": [[1.0], [1.0]]}, "shower 0: Si.cellID has 3 entries, Si.energy 1"),
         ({"Si.contributions_end": [[9, 3, 4], [1]]}, "shower 0: Si: a hit has contributions that"),
         ({"_Si_contributions.index": [[0, 1, 2, 7], [0]]}, "shower 0: Si: a hit has contrib"),
+        ({"MCParticles.PDG": [[22], []]}, "shower 0: MCParticles.PDG has 1 entries, .* 2"),
         ({"MCParticles.generatorStatus": [[1, 1], [1, 0]]}, "shower 0: 2 particles of generator"),
         (
             {

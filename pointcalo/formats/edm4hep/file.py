@@ -35,6 +35,7 @@ from pointcalo.formats.edm4hep.events import (
 )
 from pointcalo.formats.layouts import Layout, Outgoing
 from pointcalo.formats.shower_file import ShowerFile
+from pointcalo.formats.tables.lists import equal_counts
 from pointcalo.formats.tables.root_files import root_file
 from pointcalo.showers import Incident, ShowerError, Showers, ptr_from_counts
 
@@ -123,6 +124,7 @@ class EDM4hepFile(ShowerFile):
     def _incident(self, first: int, last: int) -> tuple[Incident, Tensor]:
         """Incident particles of some showers in their local frames, and the faces they enter."""
         columns = self.events.read([f"{PARTICLES}.{m}" for m in PARTICLE], first, last)
+        equal_counts(columns)
         status = columns[f"{PARTICLES}.generatorStatus"]
         primary = np.flatnonzero(status.values == PRIMARY)
         number = np.bincount(status.row[primary], minlength=last - first)
