@@ -10,12 +10,11 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from pointcalo.geometry.files import read_yaml
+from pointcalo.geometry.files import built_in
 from pointcalo.geometry.geometry import Geometry
 from pointcalo.geometry.layout import Layout
 from pointcalo.geometry.polar import Polar
 from pointcalo.geometry.segmentation import Segmentation
-from pointcalo.resources import folder
 
 KIND = "CaloChallenge binning XML"
 PUBLIC = ("calochallenge_1_photon", "calochallenge_1_pion", "calochallenge_2", "calochallenge_3")
@@ -94,7 +93,7 @@ def _edges(layer: Element) -> list[float]:
 def _public(cells: tuple[Segmentation, ...]) -> Layout | None:
     """The layout of the built-in geometry with the same cells."""
     for name in PUBLIC:
-        geometry = read_yaml(folder("geometries") / f"{name}.yaml")
+        geometry = built_in(name)
         if _same_cells(geometry, cells):
             return Layout.of(geometry, f"{KIND}, known as {name}")
     return None

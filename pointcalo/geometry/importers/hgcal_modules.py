@@ -15,13 +15,12 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from pointcalo.geometry.composite import Composite, parts_of
-from pointcalo.geometry.files import read_yaml
+from pointcalo.geometry.files import built_in
 from pointcalo.geometry.layer import DetectorLayer
 from pointcalo.geometry.layout import Layout
 from pointcalo.geometry.polar import Polar
 from pointcalo.geometry.segmentation import Segmentation
 from pointcalo.geometry.table import CellTable
-from pointcalo.resources import folder
 
 HEADER = ("plane", "u", "v", "typecode")
 WAFER_MM = 167.4408
@@ -54,7 +53,7 @@ def read_module_map(path: Path) -> Layout:
     """
     modules = _modules(path)
     planes = sorted({module.plane for module in modules})
-    whole = read_yaml(folder("geometries") / "hgcal_full.yaml").layers
+    whole = built_in("hgcal_full").layers
     if planes[0] < 1 or planes[-1] > len(whole) // 2:
         raise ValueError(f"has planes {planes[0]} to {planes[-1]}; expected 1 to {len(whole) // 2}")
     layers = [whole[plane - 1] for plane in planes]

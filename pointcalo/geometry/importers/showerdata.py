@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from pointcalo.geometry.cartesian import Cartesian
-from pointcalo.geometry.files import read_yaml
+from pointcalo.geometry.files import built_in
 from pointcalo.geometry.layout import Layout
 from pointcalo.geometry.segmentation import number, whole
-from pointcalo.resources import folder
 
 MARK = "layer_bottom_pos"
 """Key that no other mapping has."""
@@ -59,7 +58,7 @@ def read_detector_geometry(content: Mapping[str, Any]) -> Layout:
         z_mm=tuple(z),
         threshold=tuple(threshold),
     )
-    ild = Layout.of(read_yaml(folder("geometries") / "ild_ecal_hcal.yaml"), f"{layout.kind}, ILD")
+    ild = Layout.of(built_in("ild_ecal_hcal"), f"{layout.kind}, ILD")
     return ild if _is_same(layout, ild) else layout
 
 
