@@ -18,6 +18,9 @@ mm = 1.0
 cm = 10.0
 m = 1000.0
 
+LENGTHS = {"mm": mm, "cm": cm, "m": m}
+"""Units of length that files may be in, by name."""
+
 ns = 1.0
 
 rad = 1.0

@@ -12,11 +12,10 @@ from pointcalo.showers import Incident, ShowerError
 from pointcalo.showers.particles import pdg_number
 
 ENERGY_UNITS = {"MeV": units.MeV, "GeV": units.GeV}
-LENGTH_UNITS = {"mm": units.mm, "cm": units.cm, "m": units.m}
 KNOWN_UNITS = {
     "energy_unit": ENERGY_UNITS,
     "incident_energy_unit": ENERGY_UNITS,
-    "length_unit": LENGTH_UNITS,
+    "length_unit": units.LENGTHS,
 }
 DEPTHS = ("layer", "spread", "z")
 # A layer number that went through single precision may be this far from a whole number.
@@ -112,7 +111,7 @@ class Conventions:
             ShowerError: a depth that is no layer number, or before or behind all layers.
         """
         if self.depth == "z" and self.geometry is not None:
-            z = depth * LENGTH_UNITS[self.length_unit]
+            z = depth * units.LENGTHS[self.length_unit]
             known = self.geometry.layer_z.sort().values
             ends = known[[0, -1]]
             if len(known) > 1:
@@ -137,7 +136,7 @@ class Conventions:
     def depths(self, layer: Tensor) -> Tensor:
         """Depths [P] of points in layers [P], the inverse of `layer_numbers`."""
         if self.depth == "z" and self.geometry is not None:
-            return self.geometry.layer_z[layer] / LENGTH_UNITS[self.length_unit]
+            return self.geometry.layer_z[layer] / units.LENGTHS[self.length_unit]
         return layer + (0.5 if self.depth == "spread" else 0.0)
 
     def pdg(self, layout: str, default: str = "") -> int:

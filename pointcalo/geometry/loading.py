@@ -7,7 +7,7 @@ from pathlib import Path
 from pointcalo.geometry.files import geometry_from, parse_yaml, read_yaml
 from pointcalo.geometry.geometry import Geometry
 from pointcalo.geometry.importers.calochallenge import read_bins
-from pointcalo.geometry.importers.cell_columns import LENGTHS, SUFFIXES
+from pointcalo.geometry.importers.cell_columns import SUFFIXES
 from pointcalo.geometry.importers.cell_tables import read_table
 from pointcalo.geometry.importers.hgcal_modules import is_module_map, read_module_map
 from pointcalo.geometry.importers.showerdata import MARK, read_detector_geometry
@@ -19,6 +19,7 @@ from pointcalo.geometry.names import (
     geometry_names,
     is_built_in,
 )
+from pointcalo.units import LENGTHS
 
 PICKLES = (".pkl", ".pickle")
 HEAD = 4096

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pointcalo.formats.conventions import LENGTH_UNITS, Conventions
+from pointcalo import units
+from pointcalo.formats.conventions import Conventions
 from pointcalo.formats.hdf5 import faults_named
 from pointcalo.formats.shower_file import ShowerFile
 from pointcalo.formats.tables.columns import (
@@ -188,7 +189,7 @@ class TableFile(ShowerFile):
     def _layer(self, values: Mapping[str, Any], shower: Tensor) -> Tensor:
         depth = torch.from_numpy(values[self._depth].astype(np.float64))
         if self._depth == "z":
-            depth /= LENGTH_UNITS[self.conventions.length_unit]
+            depth /= units.LENGTHS[self.conventions.length_unit]
         return self.conventions.layer_numbers(depth, shower)
 
     def _incident(self, columns: Mapping[str, Any], first: int, last: int) -> Incident:

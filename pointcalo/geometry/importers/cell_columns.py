@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from pointcalo.units import GeV, MeV, cm, m, mm
+from pointcalo.units import LENGTHS, GeV, MeV
 
-LENGTHS = {"mm": mm, "cm": cm, "m": m}
 ENERGIES = {"ev": 1e-6 * MeV, "kev": 1e-3 * MeV, "mev": MeV, "gev": GeV}
 NAMES = {
     "layer": ("layer", "layerid", "layer_id"),
