@@ -39,7 +39,6 @@ EVENT = "event"  # of foreign tables, number of the shower of a point
 
 VERSION = 1
 NOT_KEPT = ("layout", "layout_version", "geometry", "geometry_hash", "points", "source")
-SCALES = KNOWN_UNITS["energy_unit"] | KNOWN_UNITS["length_unit"] | {"1": 1.0, "ns": 1.0}
 
 
 @dataclass(frozen=True)
