@@ -77,7 +77,7 @@ def test_stream_speed(
     speed.main()
     result = json.loads(capsys.readouterr().out.partition("\n{")[2].join(["{", ""]))
     assert set(result) == {"pointcalo", "showerdata"}
-    assert all(0 < row["speed_relative_to_memory"] < 10 for row in result.values())
+    assert all(row["speed_relative_to_memory"] > 0 for row in result.values())
 
 
 @pytest.fixture(scope="module")
