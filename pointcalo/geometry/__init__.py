@@ -9,11 +9,12 @@ if TYPE_CHECKING:
     from pointcalo.geometry.cartesian import Cartesian
     from pointcalo.geometry.composite import Composite
     from pointcalo.geometry.eta_phi import EtaPhi
-    from pointcalo.geometry.geometry import Geometry, Region
+    from pointcalo.geometry.geometry import Geometry
     from pointcalo.geometry.hexagonal import Hexagonal
     from pointcalo.geometry.layer import DetectorLayer
     from pointcalo.geometry.placement import Placement
     from pointcalo.geometry.polar import Polar
+    from pointcalo.geometry.region import Region
     from pointcalo.geometry.segmentation import Segmentation
     from pointcalo.geometry.table import CellTable
 
@@ -36,7 +37,6 @@ _MODULES = {
     "CellTable": "table",
     "DetectorLayer": "layer",
     "EtaPhi": "eta_phi",
-    "Region": "geometry",
 }
 
 

@@ -9,8 +9,9 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from pointcalo.geometry.composite import Composite, parts_of
-from pointcalo.geometry.geometry import Geometry, Region
+from pointcalo.geometry.geometry import Geometry
 from pointcalo.geometry.parts import build_parts
+from pointcalo.geometry.region import Region
 from pointcalo.geometry.segmentation import Segmentation
 from pointcalo.geometry.table import CellTable
 from pointcalo.geometry.touching import TOUCHING, apart

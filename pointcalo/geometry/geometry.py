@@ -15,6 +15,7 @@ from pointcalo.geometry.composite import parts_of
 from pointcalo.geometry.layer import DetectorLayer, Slab, slab
 from pointcalo.geometry.parts import Parts, build_parts
 from pointcalo.geometry.placement import Placement
+from pointcalo.geometry.region import Region, build_region
 
 if TYPE_CHECKING:
     from pointcalo.geometry.extension import Edges
@@ -205,7 +206,7 @@ class Geometry:
         """Colours [N] in 0..num_colours-1; no two neighbours share one."""
         return self._parts.colour(cell)
 
-    def region(self, position: Tensor, direction: Tensor, radius_mm: float) -> "Region":
+    def region(self, position: Tensor, direction: Tensor, radius_mm: float) -> Region:
         """The cells whose centre is within a radius of an axis, as a geometry of its own.
 
         Layers behind the start of the axis (the other endcap) are left out; a layer of which no
@@ -221,7 +222,7 @@ class Geometry:
         """
         return build_region(self, position.tolist(), direction.tolist(), float(radius_mm))
 
-    def extended(self, margin_mm: float) -> "Region":
+    def extended(self, margin_mm: float) -> Region:
         """This geometry with cells beyond its edges, in its holes and in place of dead cells.
 
         Args:
@@ -258,47 +259,6 @@ class Geometry:
     def _parts(self) -> Parts:
         parts = build_parts([parts_of(layer.segmentation) for layer in self.layers])
         return parts.to(self.device)
-
-
-@dataclass(frozen=True)
-class Region:
-    """A piece of a geometry, or one that goes beyond it.
-
-    Args:
-        geometry: the piece, in the same local frame.
-        parent_cell: [N] int64, the cell of the whole geometry for each cell of the piece, -1 where
-            it has none.
-        parent_layer: [L] int64, the same for layers.
-    """
-
-    geometry: Geometry
-    parent_cell: Tensor
-    parent_layer: Tensor
-
-
-def build_region(
-    geometry: Geometry, position: list[float], direction: list[float], radius_mm: float
-) -> Region:
-    """See `Geometry.region`."""
-    if direction[2] == 0.0 or radius_mm <= 0.0:
-        raise ValueError(
-            f"a region has direction {direction} and radius {radius_mm} mm;"
-            " expected a direction with z and a radius above 0"
-        )
-    layers, ahead = [], []
-    for number, layer in enumerate(geometry.layers):
-        path = (layer.z - position[2]) / direction[2]
-        if path < 0.0:
-            continue
-        disc = (position[0] + path * direction[0], position[1] + path * direction[1], radius_mm)
-        layers.append(replace(layer, segmentation=layer.segmentation.within(disc)))
-        ahead.append(number)
-    piece = replace(geometry, layers=layers)
-    cell = torch.arange(piece.num_cells, device=geometry.device)
-    parent_layer = torch.tensor(ahead, device=geometry.device)
-    xy = piece.position(cell)[:, :2]
-    parent_cell = geometry.cell_at(parent_layer[piece.layer_of(cell)], xy)
-    return Region(piece, parent_cell, parent_layer)
 
 
 def check_order(layers: Sequence[DetectorLayer]) -> None:
