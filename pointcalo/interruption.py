@@ -3,7 +3,7 @@
 import signal
 import threading
 from time import monotonic
-from types import FrameType, TracebackType
+from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 REPEAT_S = 2.0  # torchrun passes a Ctrl-C on to processes that the terminal has told already
@@ -25,12 +25,7 @@ class Interruption:
             self._former = {number: signal.signal(number, self._request) for number in SIGNALS}
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         for number, handler in self._former.items():
             signal.signal(number, handler)
 

@@ -1,7 +1,5 @@
 """What a user sees of a training: a bar with the time left, and a line a validation."""
 
-from types import TracebackType
-
 from tqdm import tqdm
 
 from pointcalo.training.state import TrainingState
@@ -27,12 +25,7 @@ class Display:
     def __enter__(self) -> "Display":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.bar.close()
 
     def step(self, state: TrainingState, losses: dict[str, float]) -> None:

@@ -4,7 +4,6 @@ import importlib.util
 import math
 import sys
 from collections.abc import Iterator, Sequence
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -85,12 +84,7 @@ class Geant4Simulation:
     def __enter__(self) -> "Geant4Simulation":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         if self._workers is not None:
             self._workers.close()
 
