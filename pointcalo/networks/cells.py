@@ -243,25 +243,18 @@ class CellGenerator(nn.Module):
         hits, edges = light_cells(
             self.occupancy, self.place, pool, Budget(geometry, profile), contexts[0], noise
         )
-        shower, layer, cell = hits.shower, hits.layer, hits.cell
+        layer, cell = hits.layer, hits.cell
         place = self.place(pool.uv(hits), geometry.area(cell))
+        budget = Budget(geometry, profile)
         excess = draw_excess(
-            self.energy,
-            self.share,
-            hits,
-            edges,
-            Budget(geometry, profile),
-            contexts[1],
-            place,
-            noise,
-            self.proposals,
+            self.energy, self.share, hits, edges, budget, contexts[1], place, noise, self.proposals
         )
         time = self._draw_times(hits, excess, contexts[1], place, incident, noise)
         energy = geometry.layer_threshold[layer] + excess
         return Showers(
             points=torch.cat([geometry.position(cell)[:, :2], energy[:, None], time[:, None]], 1),
             layer=layer,
-            ptr=ptr_from_counts(torch.bincount(shower, minlength=len(incident))),
+            ptr=ptr_from_counts(torch.bincount(hits.shower, minlength=len(incident))),
             incident=incident,
             cell=cell,
         )
