@@ -1,6 +1,9 @@
 """Tables of cells in the forms in which the field has them."""
 
+import contextlib
 import csv
+import io
+import zipfile
 from pathlib import Path
 
 import h5py
@@ -9,7 +12,7 @@ import pytest
 import torch
 
 from pointcalo.geometry import Geometry
-from pointcalo.geometry.importers.cell_tables import areas_from_centres
+from pointcalo.geometry.importers.cell_tables import areas_from_centres, read_table
 
 
 def hexagons(pitch: float, rings: int) -> np.ndarray:
@@ -204,3 +207,47 @@ def test_a_file_that_claims_gigabytes_is_refused(tmp_path: Path) -> None:
         file.create_dataset("layer", shape=(2**40,), dtype="f8", chunks=(1024,))
     with pytest.raises(ValueError, match=r"claims 8796\.1 GB of cells; expected at most 4 GB"):
         Geometry.load(path)
+
+
+def test_an_array_that_claims_more_than_there_is_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "cells.npz", layer=np.zeros(2), x_mm=np.arange(2.0), y_mm=np.zeros(2))
+    array = io.BytesIO()
+    form = {"descr": "<f8", "fortran_order": False, "shape": (2_000_000_000,)}
+    np.lib.format.write_array_header_1_0(array, form)
+    with zipfile.ZipFile(tmp_path / "claim.npz", "w") as archive:
+        for name in ("layer", "x_mm", "y_mm"):
+            archive.writestr(f"{name}.npy", array.getvalue())
+    with pytest.raises(ValueError, match=r"claims .2000000000. float64, more than it holds"):
+        Geometry.load(tmp_path / "claim.npz")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("layer,x_mm,y_mm\n0,0,0\n0,5,0,7\n", "has 4 values in row 1, 3 names"),
+        ("layer,x_mm,y_mm\n0,0,0\n0,1e300,0\n", r"cell at x = 1e\+300 mm"),
+        ("layer,x_mm,y_mm,dead\n0,0,0,0\n0,5,0,2\n", "'dead' has other values"),
+    ],
+)
+def test_odd_rows_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "cells.csv").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        Geometry.load(tmp_path / "cells.csv")
+
+
+@pytest.mark.parametrize("form", ["npz", "h5"])
+def test_damaged_bytes_are_one_mistake(tmp_path: Path, form: str) -> None:
+    path, random = tmp_path / f"cells.{form}", np.random.default_rng(4)
+    columns = {"layer": np.zeros(99), "x_mm": random.normal(size=99), "y_mm": np.arange(99.0)}
+    if form == "npz":
+        np.savez_compressed(path, **columns)
+    else:
+        with h5py.File(path, "w") as file:
+            file.update(columns)
+    whole = np.frombuffer(path.read_bytes(), dtype=np.uint8)
+    for _ in range(100):
+        damaged = whole.copy()
+        damaged[random.integers(len(whole), size=9)] = random.integers(256, size=9)
+        path.write_bytes(damaged[: random.integers(len(whole) // 2, len(whole) + 1)].tobytes())
+        with contextlib.suppress(ValueError, OSError):
+            read_table(path)

@@ -5,15 +5,20 @@ with their unit behind (`x_mm`, `x [cm]`, `threshold_keV`) or in an HDF5 attribu
 `center_x`, `center_y` are added to x and y. Quantities of a layer have one value a row or a layer.
 """
 
+import math
 import re
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pointcalo.units import LENGTHS, GeV, MeV
+
+if TYPE_CHECKING:
+    import h5py
 
 ENERGIES = {"ev": 1e-6 * MeV, "kev": 1e-3 * MeV, "mev": MeV, "gev": GeV}
 NAMES = {
@@ -32,6 +37,8 @@ NAMES = {
 
 MOST_BYTES = 4_000_000_000
 """A file that claims more is not read."""
+
+FARTHEST_MM = 1e6
 
 Columns = dict[str, np.ndarray]
 SUFFIXES = {".csv": "CSV", ".npz": "NPZ", ".h5": "HDF5", ".hdf5": "HDF5", ".root": "ROOT"}
@@ -89,6 +96,9 @@ def _read_csv(path: Path) -> Columns:
     used = [n for n, name in enumerate(names) if _known(name, "")]
     if not used or not lines:
         return {name: np.zeros(0) for name in names}
+    for row, line in enumerate(lines):
+        if '"' not in line and line.count(",") + 1 != len(names):
+            raise ValueError(f"has {line.count(',') + 1} values in row {row}, {len(names)} names")
     try:
         values = np.loadtxt(lines, delimiter=",", usecols=used, ndmin=2)
     except ValueError as error:
@@ -101,11 +111,14 @@ def _read_npz(path: Path) -> Columns:
     try:
         with zipfile.ZipFile(path) as archive:
             _check_size(sum(entry.file_size for entry in archive.infolist()))
+            for entry in archive.infolist():
+                if entry.filename.endswith(".npy"):
+                    _check_header(archive, entry)
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files if _known(name, "")} or {
                 name: np.zeros(0) for name in file.files
             }
-    except (zipfile.BadZipFile, EOFError, KeyError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError) as error:
         raise ValueError(f"is no NPZ that can be read: {error}") from error
     except ValueError as error:
         if "Object arrays" in str(error):
@@ -113,24 +126,45 @@ def _read_npz(path: Path) -> Columns:
         raise
 
 
+def _check_header(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+    """Numpy allocates what an array's header claims before it reads any of it."""
+    readers = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    with archive.open(entry) as file:
+        reader = readers.get(np.lib.format.read_magic(file))
+        if reader is None:
+            raise ValueError(f"{entry.filename} is of an unknown version of NPY")
+        shape, _, dtype = reader(file)
+    if not dtype.hasobject and math.prod(shape) * dtype.itemsize > entry.file_size:
+        raise ValueError(f"{entry.filename} claims {list(shape)} {dtype}, more than it holds")
+
+
 def _read_hdf5(path: Path) -> tuple[Columns, dict[str, str]]:
+    import h5py
+
+    try:
+        with h5py.File(path) as file:
+            return _data_sets(file)
+    except (RuntimeError, KeyError, TypeError) as error:
+        raise ValueError(f"is damaged HDF5: {error}") from error
+
+
+def _data_sets(file: "h5py.File") -> tuple[Columns, dict[str, str]]:
     import h5py
 
     columns: Columns = {}
     units: dict[str, str] = {}
-    with h5py.File(path) as file:
-        for name, entry in file.items():
-            if not isinstance(entry, h5py.Dataset):
-                continue
-            if not _known(name, ""):
-                columns[name] = np.zeros(0)
-                continue
-            _check_size(entry.size * entry.dtype.itemsize)
-            unit = entry.attrs.get("unit", "")
-            columns[name], units[name] = (
-                entry[()],
-                unit.decode() if hasattr(unit, "decode") else unit,
-            )
+    for name, entry in file.items():
+        if not isinstance(entry, h5py.Dataset):
+            continue
+        if not _known(name, ""):
+            columns[name] = np.zeros(0)
+            continue
+        _check_size(entry.size * entry.dtype.itemsize)
+        unit = entry.attrs.get("unit", "")
+        columns[name], units[name] = entry[()], unit.decode() if hasattr(unit, "decode") else unit
     return columns, units
 
 
@@ -223,11 +257,18 @@ def _checked(columns: Columns) -> Columns:
     for name in ("x_mm", "y_mm", "area_mm2", "detector", "dead"):
         if name in columns and len(columns[name]) != len(layer):
             raise ValueError(f"has {len(columns[name])} values of {name}, {len(layer)} of layer")
+    if "dead" in columns and not np.isin(columns["dead"], (0.0, 1.0)).all():
+        raise ValueError("column 'dead' has other values than 0 and 1")
     number = np.unique(columns["layer"], return_inverse=True)[1]
     for axis in ("x", "y"):
         centre = columns.pop(f"center_{axis}_mm", None)
         if centre is not None:
             columns[f"{axis}_mm"] += _per_row(f"center_{axis}", centre, number)
+        farthest = np.abs(columns[f"{axis}_mm"]).max()
+        if farthest > FARTHEST_MM:
+            raise ValueError(
+                f"has a cell at {axis} = {farthest:g} mm; expected at most {FARTHEST_MM:g} (unit?)"
+            )
     for name in ("z_mm", "threshold_MeV"):
         if name in columns:
             columns[name] = _per_row(name, columns[name], number)
