@@ -4,18 +4,15 @@ import html
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import numpy as np
+import plotly.graph_objects as go
 import torch
 
 from pointcalo.display.event import Event
 from pointcalo.display.space import ARROW, BLUE, palette
 from pointcalo.showers import TIME, axis_xy
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 SMALLEST, LARGEST = 3.0, 13.0  # pixels across a marker
 SHADES = 16  # of the colour scale
@@ -31,14 +28,7 @@ def write_page(event: Event, path: Path) -> None:
     Args:
         event: the shower.
         path: file to write.
-
-    Raises:
-        ValueError: plotly is not installed.
     """
-    try:
-        import plotly.graph_objects as go
-    except ImportError:
-        raise ValueError("the page needs plotly: pip install plotly") from None
     traces = [_hits(event), _axis(event), *_stray(event)]
     figure = go.Figure(traces, _layout(traces))
     plot = figure.to_html(
@@ -59,9 +49,7 @@ def write_page(event: Event, path: Path) -> None:
     path.write_text(page.replace("<!--PLOT-->", plot), encoding="utf-8")
 
 
-def _hits(event: Event) -> "go.Scatter3d":
-    import plotly.graph_objects as go
-
+def _hits(event: Event) -> go.Scatter3d:
     showers = event.showers
     x, y, z = event.geometry.position(showers.cell).numpy().T
     energy, order = showers.energy.numpy(), np.log10(showers.energy.numpy())
@@ -84,9 +72,7 @@ def _hits(event: Event) -> "go.Scatter3d":
     )
 
 
-def _axis(event: Event) -> "go.Scatter3d":
-    import plotly.graph_objects as go
-
+def _axis(event: Event) -> go.Scatter3d:
     incident, z = event.showers.incident, event.geometry.layer_z[event.layers]
     before = float(incident.direction[0, 2].sign()) * ARROW * event.radius
     ends = torch.stack([z[0] - before, z[-1]])
@@ -97,9 +83,7 @@ def _axis(event: Event) -> "go.Scatter3d":
     )
 
 
-def _stray(event: Event) -> "list[go.Scatter3d]":
-    import plotly.graph_objects as go
-
+def _stray(event: Event) -> list[go.Scatter3d]:
     if event.stray.num_points == 0:
         return []
     farthest = max(float(event.away(event.showers).max()), event.radius)
@@ -123,7 +107,7 @@ def _stray(event: Event) -> "list[go.Scatter3d]":
     ]
 
 
-def _layout(traces: "list[go.Scatter3d]") -> dict:
+def _layout(traces: list[go.Scatter3d]) -> dict:
     """Equal scales on all axes; y upwards and z to the right, as in the side views."""
     ends = {name: [np.ptp(points), points.min(), points.max()] for name, points in _all(traces)}
     longest = max(size for size, _, _ in ends.values())
@@ -146,7 +130,7 @@ def _layout(traces: "list[go.Scatter3d]") -> dict:
     }
 
 
-def _all(traces: "list[go.Scatter3d]") -> Iterator[tuple[str, np.ndarray]]:
+def _all(traces: list[go.Scatter3d]) -> Iterator[tuple[str, np.ndarray]]:
     """The name of each axis and the numbers along it."""
     for name in "xyz":
         yield name, np.concatenate([np.asarray(trace[name], dtype=float) for trace in traces])

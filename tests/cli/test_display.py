@@ -1,12 +1,12 @@
 """`pointcalo display` from a file to a picture and a page."""
 
-import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from pointcalo.cli.main import main
+from pointcalo.display.event import Event
 from pointcalo.formats import write
 from pointcalo.geometry import Geometry
 from pointcalo.simulation import ParametricSimulation, ParticleGun
@@ -91,10 +91,13 @@ def test_mistakes_are_one_line_and_leave_nothing(
 def test_page_that_fails_leaves_no_picture(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "plotly.graph_objects", None)
+    def fail(event: Event, path: Path) -> None:
+        raise OSError(f"{path.name}: could not be written")
+
+    monkeypatch.setattr("pointcalo.cli.display.write_page", fail)
     before = sorted(folder.iterdir())
     assert main(["display", "toy.v1.h5"]) == 2
-    assert "the page needs plotly: pip install plotly" in capsys.readouterr().err
+    assert "could not be written" in capsys.readouterr().err
     assert sorted(folder.iterdir()) == before
 
 
