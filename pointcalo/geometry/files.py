@@ -29,8 +29,27 @@ LAYER_KEYS = (
     "z_mm",
     "segmentation",
 )
+MOST_LAYERS = 10_000
 MOST_VALUES = 5_000_000
 """Values of a file, each counted as often as aliases repeat it."""
+
+
+class DistinctKeys(yaml.SafeLoader):
+    """Refuses a key that is given twice, of which YAML would take the last."""
+
+    def compose_mapping_node(self, anchor: dict[str, yaml.Node]) -> yaml.MappingNode:
+        """As YAML's own.
+
+        Raises:
+            ValueError: two equal keys.
+        """
+        node = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen and isinstance(key, yaml.ScalarNode) and key.value != "<<":
+                raise ValueError(f"line {key.start_mark.line + 1} gives {key.value!r} again")
+            seen.add(str(key.value))
+        return node
 
 
 def read_yaml(path: Path) -> Geometry:
@@ -58,7 +77,7 @@ def parse_yaml(path: Path) -> Any:
         ValueError: no YAML, or one whose references to itself stand for too many values.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), DistinctKeys)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"{path} is not a YAML file: {reason}") from error
@@ -127,6 +146,8 @@ def _repeated(block: Any, first: int) -> Iterator[dict[str, Any]]:
         if "active" not in block and "z_mm" not in block:
             raise ValueError("missing key 'active' (or z_mm, for a layer of unknown materials)")
         times = whole("repeat", block.get("repeat", 1))
+        if times > MOST_LAYERS:
+            raise ValueError(f"repeat is {times}; expected at most {MOST_LAYERS}")
         rest = {key: value for key, value in block.items() if key != "repeat"}
         yield from (_pick(rest, step, times) for step in range(times))
     except ValueError as error:

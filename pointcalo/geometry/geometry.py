@@ -265,7 +265,7 @@ def check_order(layers: Sequence[DetectorLayer]) -> None:
     """Layers follow one another outwards on each side of z = 0 without overlap.
 
     Raises:
-        ValueError: overlapping layers.
+        ValueError: overlapping layers, or two in one place.
     """
     reached = {1: -float("inf"), -1: -float("inf")}
     for number, layer in enumerate(layers):
@@ -277,6 +277,8 @@ def check_order(layers: Sequence[DetectorLayer]) -> None:
                 f"layer {number} overlaps the one before in z: it begins at {front:g} mm,"
                 f" the other ends at {reached[side]:g} mm"
             )
+        if number and layer.active is None and layer.z == layers[number - 1].z:
+            raise ValueError(f"layer {number} lies where the one before does, z = {layer.z:g} mm")
         reached[side] = front + layer.thickness_mm
 
 

@@ -159,7 +159,11 @@ def _stack_layers(stack: str | Path | Sequence, layout: Layout) -> Sequence[Dete
 
 
 def _equal_layers(slabs: Sequence, layout: Layout) -> list[DetectorLayer]:
-    if not slabs or not all(isinstance(slab, list | tuple) for slab in slabs):
+    if (
+        not isinstance(slabs, list | tuple)
+        or not slabs
+        or not all(isinstance(slab, list | tuple) for slab in slabs)
+    ):
         raise ValueError(
             f"stack={slabs!r:.60}; expected a geometry or slabs such as [[W,2.1],[Si,0.5]], the "
             "last of them active"

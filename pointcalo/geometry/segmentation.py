@@ -150,9 +150,13 @@ def discs_of(name: str, value: Any) -> tuple[Disc, ...]:
     """A list of [x, y, radius] as a tuple of discs.
 
     Raises:
-        ValueError: no list, or an entry without three numbers.
+        ValueError: no list, an entry without three numbers, a radius below 0.
     """
-    return _rows_of(name, value, 3, "[x, y, radius]")
+    discs = _rows_of(name, value, 3, "[x, y, radius]")
+    for disc in discs:
+        if disc[2] < 0.0:
+            raise ValueError(f"{name} has the radius {disc[2]:g}; expected 0 or more")
+    return discs
 
 
 def points_of(name: str, value: Any) -> tuple[Point, ...]:

@@ -88,6 +88,15 @@ def test_one_of_several_bins_is_picked(tmp_path: Path) -> None:
         Geometry.load(f"{path}#c", layer_z_mm=10)
 
 
+@pytest.mark.parametrize("numbers", [(0, 0), (1, 0), ("a", "b")])
+def test_layers_out_of_order_are_refused(tmp_path: Path, numbers: tuple) -> None:
+    layers = "".join(f'<Layer id="{n}" r_edges="0,5" n_bin_alpha="2"/>' for n in numbers)
+    path = tmp_path / "binning.xml"
+    path.write_text(f"<Bins>{BIN.format(pid=22, eta=1, name='a', layers=layers)}</Bins>")
+    with pytest.raises(ValueError, match=r"expected layers in rising order|expected a number"):
+        Geometry.load(path, layer_z_mm=10)
+
+
 @pytest.mark.parametrize(
     ("edges", "bins", "message"),
     [

@@ -114,6 +114,11 @@ MISTAKES = [
     ({"layers": [BLOCK | {"repeat": 0}]}, "repeat is 0; expected a whole number"),
     ({"layers": [BLOCK | {"z_mm": 3.0}]}, "layer 1 overlaps the one before in z"),
     ({"layers": [BLOCK | {"z_mm": {"each": [1.0]}}]}, "each has 1 values; expected repeat = 3"),
+    ({"layers": [BLOCK | {"repeat": 10**9}]}, "repeat is 1000000000; expected at most 10000"),
+    (
+        {"layers": [{"z_mm": 3.0, "segmentation": BLOCK["segmentation"], "repeat": 2}]},
+        "layer 1 lies where the one before does, z = 3 mm",
+    ),
     ({"layers": 3}, "layers is not a list"),
     ({"layers": []}, "has no layers"),
     (segmentation(pitch_mm=1), "segmentation has no key 'type'"),
@@ -135,6 +140,15 @@ def test_a_mistake_is_one_line_that_names_the_file(
         Geometry.load(path)
     text = str(caught.value)
     assert text.startswith(str(path)) and message in text and "\n" not in text
+
+
+def test_a_key_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    path.write_text(path.read_text() + "name: other\n")
+    with pytest.raises(
+        ValueError, match=r"mine.yaml is not a YAML file: line \d+ gives .name. again"
+    ):
+        Geometry.load(path)
 
 
 def test_a_file_that_is_no_yaml_is_refused(tmp_path: Path) -> None:

@@ -197,6 +197,7 @@ def test_dead_cells_come_from_a_file_too(tmp_path: Path) -> None:
         ({"holes": [[1, 2]]}, r"holes has the entry \[1, 2\]; expected \[x, y, radius\]"),
         ({"outline_mm": [[1, 2], [3, 4]]}, "outline_mm has 2 corners; expected at least 3"),
         ({"holes": 3}, "holes is 3; expected a list"),
+        ({"holes": [[1, 2, -3]]}, "holes has the radius -3; expected 0 or more"),
     ],
 )
 def test_mistakes_are_told(keys: dict, fault: str, tmp_path: Path) -> None:

@@ -163,6 +163,8 @@ def test_a_named_geometry_is_changed_too() -> None:
         ({"stack": [["W", 1.0], ["Gold", 1.0]]}, "unknown material 'Gold'"),
         ({"stack": ["W", 1.0]}, "expected a geometry or slabs"),
         ({"stack": []}, "expected a geometry or slabs"),
+        ({"stack": 5}, "stack=5; expected a geometry or slabs"),
+        ({"layer_z_mm": [5.0] * 8}, "layer 1 "),
         ({"threshold_MeV": [0.1, 0.2]}, "threshold_MeV has 2 numbers; the detector has 8 layers"),
         ({"threshold_MeV": -1.0}, "threshold_MeV is -1.0; expected 0 or more"),
     ],

@@ -6,6 +6,7 @@ Radii in mm; `r_edges="0"` is a layer without cells. The file holds no depth, no
 threshold. Source: C. Krause et al., 2024, arXiv:2410.21611; github.com/CaloChallenge/homepage.
 """
 
+from itertools import pairwise
 from xml.etree.ElementTree import Element
 
 import numpy as np
@@ -36,6 +37,12 @@ def read_bins(root: Element, stem: str, choice: str) -> Layout:
     layers = [layer for layer in chosen.findall("Layer") if _edges(layer) != [0.0]]
     if not layers:
         raise ValueError("no layer of it has cells; expected <Layer id r_edges n_bin_alpha/>")
+    for before, layer in pairwise(layers):
+        if _number(layer) <= _number(before):
+            raise ValueError(
+                f"layer {_label(layer)} stands behind layer {_label(before)}; "
+                "expected layers in rising order, each once"
+            )
     cells = tuple(_rings(layer) for layer in layers)
     return _public(cells) or Layout(
         name=stem,
@@ -63,6 +70,13 @@ def _describe(entry: Element) -> str:
     low, high = entry.get("etaMin"), entry.get("etaMax")
     eta = "" if low is None or high is None else f", eta {low} to {high} in the file's unit"
     return f"CaloChallenge {entry.get('name', 'showers')} (pid {entry.get('pid', '?')}){eta}"
+
+
+def _number(layer: Element) -> int:
+    text = layer.get("id", "")
+    if not text.strip().isdecimal():
+        raise ValueError(f"a layer has the id {text!r:.40}; expected a number")
+    return int(text)
 
 
 def _label(layer: Element) -> str:
