@@ -141,5 +141,12 @@ def check_rows(file: h5py.File, path: Path, names: Iterable[str]) -> int:
 
 def left_over(file: h5py.File, known: Iterable[str]) -> tuple[str, ...]:
     """A phrase on the data sets of a file that are not read; none where all are."""
-    others = sorted(set(file) - set(known))
+    found: set[str] = set()
+
+    def note(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset):
+            found.add(name)
+
+    file.visititems(note)
+    others = sorted(found - set(known))
     return (f"data sets {', '.join(others)}",) if others else ()

@@ -111,7 +111,7 @@ def test_directions_out_of_the_plane_are_lost(tmp_path: Path) -> None:
 
 def test_hcal_is_left_out(tmp_path: Path) -> None:
     path = write_raw(tmp_path / "a.h5", fixed(2) | {"HCAL": np.ones((2, 5, 5, 60))})
-    assert open_showers(path, SAID).left_out == ("data set HCAL",)
+    assert open_showers(path, SAID).left_out == ("data sets HCAL",)
 
 
 @pytest.mark.parametrize(("name", "make"), [("3dgan", fixed), ("3dgan_angle", variable)])

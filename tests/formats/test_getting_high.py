@@ -191,3 +191,9 @@ def test_data_sets_in_place_of_groups(
     path = write_raw(tmp_path_factory.getbasetemp() / "groups.h5", content)
     for layout in ("getting_high", "ild_hadrons"):
         reads_or_says_why(path, Conventions(geometry=squares(2, 8, 6), layout=layout))
+
+
+def test_other_groups_are_named(tmp_path: Path) -> None:
+    content = made("30x30", 2, 30, 30, 30) | {"hcal_only/layers": np.ones((2, 3)), "e": [1.0]}
+    path = write_raw(tmp_path / "a.hdf5", content)
+    assert open_showers(path).left_out == ("data sets e, hcal_only/layers",)

@@ -62,6 +62,14 @@ def test_batches_make_the_whole(make_showers: MakeShowers, write_toy: WriteToy) 
     _assert_same(Showers.cat(batches), showers)
 
 
+def test_other_data_sets_are_named(make_showers: MakeShowers, write_toy: WriteToy) -> None:
+    path = write_toy(make_showers())
+    assert NativeFile(path).left_out == ()
+    with h5py.File(path, "a") as raw:
+        raw["mine/noise"] = np.zeros(3)
+    assert NativeFile(path).left_out == ("data sets mine/noise",)
+
+
 def test_version_1_is_upgraded(
     make_showers: MakeShowers, write_toy: WriteToy, toy: Geometry
 ) -> None:

@@ -10,12 +10,13 @@ import torch
 
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.hdf5 import open_hdf5
+from pointcalo.formats.hdf5 import left_over, open_hdf5
 from pointcalo.formats.layouts import Layout, Outgoing
 from pointcalo.formats.native.layout import (
     INCIDENT_COLUMNS,
     LAYOUT,
     OFFSET,
+    POINT_COLUMNS,
     check_columns,
     read_attributes,
 )
@@ -43,6 +44,7 @@ class NativeFile(HDF5ShowerFile):
             self.attributes = read_attributes(file, self.path)
             check_columns(file, self.path)
             self.offset = torch.from_numpy(file[OFFSET][:].astype(np.int64))
+            self.left_out = left_over(file, (OFFSET, *POINT_COLUMNS, *INCIDENT_COLUMNS))
         if len(self.offset) < 2:
             raise ValueError(f"{self.path}: holds no showers")
         if bool((self.offset.diff() < 0).any()) or int(self.offset[0]) != 0:

@@ -24,6 +24,7 @@ from pointcalo.formats.hdf5 import (
     check_claim,
     check_column,
     check_rows,
+    left_over,
     open_hdf5,
     read_column,
     single_precision,
@@ -66,6 +67,7 @@ class CaloCloudsFile(HDF5ShowerFile):
             self.source = source_of(file, NAME)
             self.columns_first = columns_first(file[EVENTS], path)
             self.together = (file[EVENTS].chunks or (1,))[0]
+            self.left_out = left_over(file, (EVENTS, ENERGY, DIRECTION))
             self.has_direction = DIRECTION in file
             if self.has_direction:
                 _check_direction(file[DIRECTION], path, self._num_showers)
@@ -74,7 +76,7 @@ class CaloCloudsFile(HDF5ShowerFile):
         if not any(conventions.entry_mm):
             self.assumed = ("particles enter at (0, 0)",)
         if conventions.depth == "spread":
-            self.left_out = ("places of the points within the depth of their layer",)
+            self.left_out += ("places of the points within the depth of their layer",)
 
     def _incident(self, file: h5py.File, rows: slice) -> Incident:
         energy = read_column(file, ENERGY, rows).reshape(-1) * GeV

@@ -27,13 +27,18 @@ from pointcalo.formats.hdf5 import (
     source_of,
 )
 from pointcalo.formats.layouts import Layout, Outgoing
-from pointcalo.formats.points.showerdata import NEEDED, POSITION, ShowerDataFile, write_showerdata
+from pointcalo.formats.points.showerdata import (
+    DERIVED,
+    NEEDED,
+    POSITION,
+    ShowerDataFile,
+    write_showerdata,
+)
 from pointcalo.formats.voxels.dense_writing import Losses
 from pointcalo.showers import TIME, Incident, Showers, Y, segment_sum
 
 FRACTION, LAYERS = "sampling_fraction", "num_layers"
 ADDED = (FRACTION, LAYERS, POSITION)
-DERIVED = ("num_points", "shower_ids")
 UNITS = {"energy_unit": "GeV", "incident_energy_unit": "GeV", "length_unit": "mm", "depth": "layer"}
 
 

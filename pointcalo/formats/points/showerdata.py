@@ -24,6 +24,7 @@ from pointcalo.formats.conventions import Conventions
 from pointcalo.formats.hdf5 import (
     SOURCE,
     check_claim,
+    left_over,
     open_hdf5,
     read_column,
     source_of,
@@ -45,6 +46,7 @@ from pointcalo.showers import (
 
 NAME = "ShowerData"
 NEEDED = ("showers", "energies", "directions", "pdg", "shape")
+DERIVED = ("num_points", "shower_ids")
 POSITION = "gun_position"
 
 
@@ -79,6 +81,7 @@ class ShowerDataFile(HDF5ShowerFile):
                 raise ValueError(f"{self.path}: no {NAME} file, lacks {', '.join(missing)}")
             self._check_rows(file["showers"], file["shape"])
             self.source = source_of(file, NAME)
+            self.left_out = left_over(file, (*NEEDED, *DERIVED, POSITION))
             self._num_showers, self._num_columns = len(file["showers"]), int(file["shape"][2])
             for name, columns in (("energies", 1), ("directions", 3), ("pdg", 1), (POSITION, 3)):
                 self._check_column(file, name, columns)

@@ -16,7 +16,6 @@ from pointcalo.formats.conventions import Conventions, along_axis
 from pointcalo.formats.hdf5 import (
     check_column,
     check_rows,
-    left_over,
     open_hdf5,
     read_column,
 )
@@ -63,7 +62,6 @@ class CaloChallengeFile(DenseFile):
             check_rows(file, path, (ENERGY, VOXELS))
             check_column(file, path, ENERGY)
             shape = file[VOXELS].shape
-            self.left_out = left_over(file, (ENERGY, VOXELS))
         if len(shape) != 2:
             raise ValueError(f"{path}: data set {VOXELS} has shape {shape}, expected (N, voxels)")
         name, particle = PUBLIC.get(shape[1], ("", ""))
@@ -73,7 +71,8 @@ class CaloChallengeFile(DenseFile):
                 f"{path}: {shape[1]} voxels a shower, no public data set has so many: pass "
                 "geometry=NAME or geometry=BINNING.xml"
             )
-        super().__init__(path, voxel_grid(geometry or Geometry.load(name)), (VOXELS,), 1.0)
+        grid = voxel_grid(geometry or Geometry.load(name))
+        super().__init__(path, grid, (VOXELS,), 1.0, (ENERGY,))
         self.pdg = conventions.pdg(NAME, particle)
         if not conventions.incident_particle:
             self.assumed = (f"incident particle {particle}, as in the public data set",)

@@ -21,6 +21,7 @@ from pointcalo.formats.hdf5 import (
     check_column,
     check_rows,
     faults_named,
+    left_over,
     open_hdf5,
     read_column,
     single_precision,
@@ -68,6 +69,7 @@ class CaloCloudsGridFile(HDF5ShowerFile):
             self._num_showers = check_rows(file, path, (POINTS, ENERGY))
             check_column(file, path, ENERGY)
             self.source = source_of(file, NAME)
+            self.left_out = left_over(file, (POINTS, ENERGY))
             shape = file[POINTS].shape
             self.together = (file[POINTS].chunks or (1,))[0]
         if len(shape) != 3 or shape[2] != 4:

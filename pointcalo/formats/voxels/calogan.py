@@ -74,10 +74,10 @@ class CaloGANFile(DenseFile):
             outside = _outside(file[OVERFLOW], path) if OVERFLOW in file else 0.0
         with faults_named(path):
             grid = voxel_grid(conventions.geometry or Geometry.load(NAME))
-        super().__init__(path, grid, tuple(SHAPES), 1.0)
+        super().__init__(path, grid, tuple(SHAPES), 1.0, (ENERGY, OVERFLOW))
         self.pdg = conventions.pdg(NAME)
         if outside:
-            self.left_out = (f"overflow ({outside:.3g} MeV outside the cells)",)
+            self.left_out += (f"overflow ({outside:.3g} MeV outside the cells)",)
 
     def _incident(self, file: h5py.File, rows: slice) -> Incident:
         return along_axis(read_column(file, ENERGY, rows).reshape(-1) * GeV, self.pdg)

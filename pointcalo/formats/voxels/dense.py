@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pointcalo.formats.hdf5 import check_rows, open_hdf5, single_precision, source_of
+from pointcalo.formats.hdf5 import check_rows, left_over, open_hdf5, single_precision, source_of
 from pointcalo.formats.shower_file import HDF5ShowerFile
 from pointcalo.geometry import Geometry
 from pointcalo.showers import (
@@ -138,12 +138,20 @@ class DenseFile(HDF5ShowerFile):
         grid: which cell each voxel is.
         voxels: data sets that make up a shower, in the order of the grid.
         factor: MeV in a unit of the file.
+        columns: data sets beside the voxels that are read, or spoken of, by the layout.
 
     Raises:
         OSError, ValueError: the file cannot be used; one line.
     """
 
-    def __init__(self, path: Path, grid: Grid, voxels: tuple[str, ...], factor: float) -> None:
+    def __init__(
+        self,
+        path: Path,
+        grid: Grid,
+        voxels: tuple[str, ...],
+        factor: float,
+        columns: tuple[str, ...],
+    ) -> None:
         super().__init__(path, grid.geometry)
         self.grid, self.voxels, self.factor = grid, voxels, factor
         with open_hdf5(path) as file:
@@ -151,6 +159,7 @@ class DenseFile(HDF5ShowerFile):
             self._num_showers = check_rows(file, path, voxels)
             size = sum(math.prod(file[name].shape[1:]) for name in voxels)
             rows = (file[voxels[0]].chunks or (1,))[0]
+            self.left_out = left_over(file, (*voxels, *columns))
         self.together = rows if rows * size <= LARGEST_PIECE else 1
         if size != len(grid.cell):
             raise ValueError(

@@ -31,7 +31,6 @@ from pointcalo.units import GeV
 
 NAME = "3DGAN"
 VOXELS, TARGET, ENERGY, THETA, ETA = "ECAL", "target", "energy", "theta", "eta"
-HCAL = "HCAL"
 FIXED_SHAPE, ANGLE_SHAPE = (25, 25, 25), (51, 51, 25)
 SMALL = 1e-6
 
@@ -63,11 +62,9 @@ class GAN3DFile(DenseFile):
         geometry = conventions.need_geometry(NAME)
         with faults_named(path):
             grid = voxel_grid(geometry, shape)
-        super().__init__(path, grid, (VOXELS,), conventions.factor("energy_unit", NAME))
+        factor = conventions.factor("energy_unit", NAME)
+        super().__init__(path, grid, (VOXELS,), factor, columns or (TARGET,))
         self.pdg = conventions.pdg(NAME)
-        with open_hdf5(path) as file:
-            if HCAL in file:
-                self.left_out = (f"data set {HCAL}",)
 
     def _incident(self, file: h5py.File, rows: slice) -> Incident:
         return along_axis(read_column(file, TARGET, rows)[:, 1] * GeV, self.pdg)

@@ -68,7 +68,7 @@ class LayersFile(DenseFile):
         shape = voxel_shape(path, voxels, (self.energy,))
         with faults_named(path):
             grid = Grid(geometry, group_cells(geometry, group, shape).reshape(-1))
-        super().__init__(path, grid, (voxels,), 1.0)
+        super().__init__(path, grid, (voxels,), 1.0, (self.energy,))
 
     def _incident(self, file: h5py.File, rows: slice) -> Incident:
         return along_axis(read_column(file, self.energy, rows).reshape(-1) * GeV, self.pdg)

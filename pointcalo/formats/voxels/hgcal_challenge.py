@@ -20,7 +20,6 @@ from pointcalo.formats.conventions import Conventions
 from pointcalo.formats.hdf5 import (
     check_column,
     check_rows,
-    left_over,
     open_hdf5,
     read_column,
 )
@@ -117,7 +116,6 @@ class HGCalChallengeFile(DenseFile):
             check_rows(file, path, (GEN, VOXELS))
             check_column(file, path, GEN, 3)
             shape = file[VOXELS].shape
-            self.left_out = left_over(file, (GEN, VOXELS))
         self._conventions = conventions
         grid, expected = voxel_grid(conventions.need_geometry(NAME))
         if len(shape) != 3 or shape[1] != expected[0] or shape[2] < expected[1]:
@@ -129,7 +127,8 @@ class HGCalChallengeFile(DenseFile):
         padded = torch.full(shape[1:], -1)
         padded[:, : expected[1]] = grid.cell.reshape(expected)
         grid = Grid(grid.geometry, padded.reshape(-1))
-        super().__init__(path, grid, (VOXELS,), conventions.factor("energy_unit", NAME))
+        factor = conventions.factor("energy_unit", NAME)
+        super().__init__(path, grid, (VOXELS,), factor, (GEN,))
         self.axis, self.pdg = Axis(grid.geometry), conventions.pdg(NAME)
         if self.axis.follows:
             self.left_out += ("eta, phi (each layer of the cell map is about its own centre)",)

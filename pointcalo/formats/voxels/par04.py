@@ -20,7 +20,6 @@ from pointcalo.formats.conventions import Conventions, along_axis
 from pointcalo.formats.hdf5 import (
     check_column,
     check_rows,
-    left_over,
     open_hdf5,
     read_column,
 )
@@ -73,7 +72,6 @@ class Par04File(DenseFile):
             for name in (ENERGY, PHI, THETA):
                 check_column(file, path, name)
             shape = file[VOXELS].shape[1:]
-            self.left_out = left_over(file, (ENERGY, PHI, THETA, VOXELS))
             held = {name: read_column(file, name, slice(None)) for name in STRAIGHT}
         geometry = conventions.geometry
         if geometry is None and shape != LOW_GRANULARITY:
@@ -87,7 +85,7 @@ class Par04File(DenseFile):
                 f"{path}: a mesh of {shape} voxels in (r, phi, z), geometry "
                 f"{grid.geometry.name!r} has {expected}: pass the geometry of the file"
             )
-        super().__init__(path, grid, (VOXELS,), 1.0)
+        super().__init__(path, grid, (VOXELS,), 1.0, (ENERGY, PHI, THETA))
         self.pdg = conventions.pdg(NAME)
         lost = [name for name, angle in held.items() if _differs(angle, STRAIGHT[name])]
         if lost:

@@ -69,7 +69,7 @@ class TwoAngleFile(DenseFile):
         shape = voxel_shape(path, VOXELS, (ENERGY, THETA, PHI))
         with faults_named(path):
             grid = voxel_grid(conventions.geometry or Geometry.load(NAME), shape)
-        super().__init__(path, grid, (VOXELS,), 1.0)
+        super().__init__(path, grid, (VOXELS,), 1.0, (ENERGY, THETA, PHI))
         self.pdg = conventions.pdg(NAME, "photon")
 
     def _incident(self, file: h5py.File, rows: slice) -> Incident:
