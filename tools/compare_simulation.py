@@ -20,7 +20,7 @@ from torch import Tensor
 from pointcalo.cli.main import main as pointcalo
 from pointcalo.formats import NativeFile, split_numbers
 from pointcalo.geometry import Geometry
-from pointcalo.showers import Incident, ShowerFrame, Showers
+from pointcalo.showers import TIME, Incident, ShowerFrame, Showers
 from pointcalo.simulation import ParametricSimulation
 from pointcalo.units import SPEED_OF_LIGHT, GeV
 
@@ -67,7 +67,7 @@ def radii_and_delays(showers: Showers, geometry: Geometry) -> dict[str, Tensor]:
     frame = ShowerFrame(showers.incident, geometry.layer_z)
     radius = frame.to_frame(showers.xy, showers.layer, showers.index).norm(dim=1)
     along = geometry.layer_z[showers.layer] / showers.incident.direction[showers.index, 2]
-    late = showers.points[:, 3] - along / SPEED_OF_LIGHT
+    late = showers.points[:, TIME] - along / SPEED_OF_LIGHT
     found: dict[str, list[float]] = {}
     for first, end in zip(showers.ptr[:-1].tolist(), showers.ptr[1:].tolist(), strict=True):
         r, order = radius[first:end].sort()

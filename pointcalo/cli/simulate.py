@@ -12,6 +12,7 @@ from pointcalo.cli.detector import load_geometry
 from pointcalo.cli.errors import DONE, INTERRUPTED
 from pointcalo.cli.reading import conventions
 from pointcalo.formats import open_files, split_numbers, write
+from pointcalo.formats.conventions import ROWS
 from pointcalo.geometry import Geometry
 from pointcalo.interruption import Interruption
 from pointcalo.projection import Projector
@@ -19,7 +20,6 @@ from pointcalo.showers import Incident, Showers
 from pointcalo.simulation import Geant4Simulation, ParametricSimulation, ParticleGun
 
 GUN = ("particle", "energy_GeV", "direction", "eta", "theta_deg", "phi_deg", "position")
-POINTS = ("cells", "deposits")
 SIMULATIONS = {"parametric": "parametric", "geant4": "Geant4"}
 """Simulations by the value of their key, and what to call their showers."""
 
@@ -145,8 +145,8 @@ def _check(config: DictConfig) -> None:
         raise ValueError(
             f"simulation: got {config.simulation!r}; expected {' or '.join(SIMULATIONS)}"
         )
-    if config.points not in POINTS:
-        raise ValueError(f"points: got {config.points!r}; expected {' or '.join(POINTS)}")
+    if config.points not in ROWS:
+        raise ValueError(f"points: got {config.points!r}; expected {' or '.join(ROWS)}")
 
 
 @contextmanager

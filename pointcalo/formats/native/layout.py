@@ -11,11 +11,11 @@ from typing import Any
 import h5py
 import numpy as np
 
+from pointcalo.formats.conventions import ROWS
 from pointcalo.formats.hdf5 import check_claim
 
 LAYOUT = "pointcalo"
 VERSION = 2
-POINTS = ("cells", "deposits")
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def read_attributes(file: h5py.File, path: Path) -> dict[str, Any]:
     for name in ("geometry", "geometry_hash", "points", "source"):
         if not isinstance(attributes.get(name), str):
             raise ValueError(f"{path}: attribute {name} is missing or not a text")
-    if attributes["points"] not in POINTS:
+    if attributes["points"] not in ROWS:
         raise ValueError(
             f"{path}: attribute points is {attributes['points']!r}, expected cells or deposits"
         )

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointcalo.atomic import written_beside
+from pointcalo.formats.conventions import ROWS
 from pointcalo.formats.native.layout import (
     INCIDENT_COLUMNS,
     LAYOUT,
     OFFSET,
     POINT_COLUMNS,
-    POINTS,
     VERSION,
     Column,
 )
@@ -58,7 +58,7 @@ class NativeWriter:
         attributes: Mapping[str, Any] | None = None,
         compression: str = "gzip",
     ) -> None:
-        if points not in POINTS:
+        if points not in ROWS:
             raise ValueError(f"points: got {points!r}, expected cells or deposits")
         if compression not in COMPRESSIONS:
             raise ValueError(f"compression: got {compression!r}, expected gzip or lzf")

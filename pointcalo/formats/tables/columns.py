@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pointcalo.formats.conventions import KNOWN_UNITS, Conventions
+from pointcalo.formats.conventions import KNOWN_UNITS, ROWS, Conventions
 from pointcalo.formats.layouts import Outgoing
 from pointcalo.formats.native.layout import Column
 from pointcalo.showers import ENERGY, TIME, Showers, X, Y
@@ -106,7 +106,7 @@ class About:
                 f"version {about.version} of the description of the showers, this pointcalo reads "
                 f"1 to {VERSION}: upgrade pointcalo to read newer files"
             )
-        if not known or about.points not in ("cells", "deposits"):
+        if not known or about.points not in ROWS:
             raise ValueError("description of the showers has a value of the wrong kind")
         return cls(**(content | {"attributes": arrays}))
 
