@@ -101,7 +101,7 @@ def _warn_of_edges(incident: Incident, geometry: Geometry) -> None:
     share = float(near.float().mean())
     if share > FEW:
         print(
-            f"pointcalo train: {100 * share:.2g} % of the particles pass within {NEAR_EDGE_MM:g} "
+            f"pointcalo train: {100 * share:.3g} % of the particles pass within {NEAR_EDGE_MM:g} "
             "mm of an edge; the energy that showers lose there is learned as an average",
             file=sys.stderr,
         )

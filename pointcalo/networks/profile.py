@@ -105,7 +105,16 @@ class ProfileModel(nn.Module):
         self.register_buffer("seen_radius", torch.zeros(geometry.num_layers))
 
     def fit(self, showers: Showers) -> None:
-        """Fit the buffers of normalisation to training showers."""
+        """Fit the buffers of normalisation to training showers.
+
+        Raises:
+            ValueError: none of them has a hit.
+        """
+        if showers.num_points == 0:
+            raise ValueError(
+                f"none of the first {len(showers)} training showers has a hit above threshold in "
+                f"geometry {self.geometry.name!r}: look at the file with pointcalo inspect"
+            )
         self.condition.fit(showers.incident)
         self.seen_radius.copy_(radius_with_cells(showers, self.geometry))
         profile = Profile.of(showers, self.geometry)

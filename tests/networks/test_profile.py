@@ -76,3 +76,10 @@ def test_a_layer_without_threshold_is_refused() -> None:
     layers = [replace(toy.layers[0], threshold=0.0), *toy.layers[1:]]
     with pytest.raises(ValueError, match=r"layers \[0\] have threshold 0.*threshold_MeV"):
         ProfileModel(Geometry("bare", layers))
+
+
+def test_showers_without_a_hit_are_refused() -> None:
+    toy = Geometry.load("toy")
+    showers = blobs(toy, 4)
+    with pytest.raises(ValueError, match="none of the first 4 training showers has a hit"):
+        ProfileModel(toy).fit(showers.keep(showers.energy < 0))
