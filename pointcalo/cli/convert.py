@@ -9,6 +9,7 @@ from tqdm import tqdm
 from pointcalo.cli.detector import load_geometry
 from pointcalo.cli.reading import conventions, named_geometry
 from pointcalo.formats import open_showers
+from pointcalo.formats.hdf5 import faults_named
 from pointcalo.formats.layouts import CLASSES, Outgoing, layout_named
 from pointcalo.formats.shower_file import ShowerFile
 from pointcalo.geometry import Geometry
@@ -33,7 +34,7 @@ def run(config: DictConfig) -> None:
     source = open_showers(config.input, conventions(config, geometry))
     if geometry is not None:
         source.check_geometry(geometry)
-    batches = Converted(source, geometry if config.project else None, config.batch)
+    batches = Converted(source, geometry, config.batch, project=config.project)
     lost = layout_named(config.format).write(
         Path(config.output),
         batches,
@@ -49,23 +50,29 @@ def run(config: DictConfig) -> None:
 
 
 class Converted:
-    """Showers of a file, projected where a geometry is given, with a progress bar.
+    """Showers of a file, checked and projected where a geometry is given, with a progress bar.
 
     Args:
         source: file.
-        geometry: cells to project to; None leaves the points as they are.
+        geometry: the detector, which has the layers of all points; None: not known.
         batch: showers in memory at a time.
+        project: whether points are merged to the cells of the geometry.
     """
 
-    def __init__(self, source: ShowerFile, geometry: Geometry | None, batch: int) -> None:
-        self.source = source
-        self.projector = None if geometry is None else Projector(geometry)
+    def __init__(
+        self, source: ShowerFile, geometry: Geometry | None, batch: int, *, project: bool
+    ) -> None:
+        self.source, self.geometry = source, geometry
+        self.projector = Projector(geometry) if project and geometry is not None else None
         self.batch = batch
         self.energy = self.outside = 0.0
 
     def __iter__(self) -> Iterator[Showers]:
         with tqdm(total=len(self.source), unit="shower", desc="convert", disable=None) as bar:
             for showers in self.source.iterate(self.batch):
+                if self.geometry is not None:
+                    with faults_named(self.source.path):
+                        showers.check_layers(self.geometry.num_layers)
                 yield showers if self.projector is None else self._project(showers, self.projector)
                 bar.update(len(showers))
 

@@ -50,6 +50,18 @@ def test_there_and_back(folder: Path, deposits: Showers) -> None:
     assert torch.equal(showers.incident.position, deposits.incident.position)
 
 
+def test_layers_that_the_geometry_has_not(
+    folder: Path, deposits: Showers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deposits.layer[250] = 8
+    write(folder / "a.h5", deposits, geometry_name="toy", geometry_hash="", source="random")
+    assert main(["convert", "input=a.h5", "output=b.h5", "geometry=toy"]) == 2
+    assert "a.h5: showers have points in layer 8, but the geometry has layers 0 to 7" in (
+        capsys.readouterr().err
+    )
+    assert not (folder / "b.h5").exists()
+
+
 def test_projected(folder: Path, deposits: Showers, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["convert", "input=a.h5", "output=b.h5", "geometry=toy", "project=true"]) == 0
     assert "3 showers, layout pointcalo, 0 % of the energy outside" in capsys.readouterr().out
