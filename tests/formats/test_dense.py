@@ -27,6 +27,9 @@ class Plain(DenseFile):
 
     layout = "plain"
 
+    def __init__(self, path: Path, grid: Grid, factor: float = 1.0) -> None:
+        super().__init__(path, grid, ("voxels",), factor, ("energy",))
+
     def _incident(self, file: h5py.File, rows: slice) -> Incident:
         return along(read_column(file, "energy", rows))
 
@@ -34,7 +37,7 @@ class Plain(DenseFile):
 def opened(path: Path, grid: Grid) -> Plain:
     with open_hdf5(path) as raw:
         check_rows(raw, path, ("voxels", "energy"))
-    return Plain(path, grid, ("voxels",), 1.0)
+    return Plain(path, grid)
 
 
 def along(energy: torch.Tensor) -> Incident:
@@ -130,10 +133,10 @@ def test_two_voxels_in_one_cell(toy: Geometry) -> None:
 def test_pieces_make_the_whole(
     grid: Grid, values: NDArray[np.float32], path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = Plain(path, grid, ("voxels",), 1.0).read()
+    whole = Plain(path, grid).read()
     np.testing.assert_array_equal(grid.values(whole)[0], values)
     monkeypatch.setattr(dense, "PIECE", 7 * len(grid.cell))
-    file = Plain(path, grid, ("voxels",), 1.0)
+    file = Plain(path, grid)
     file.together = 3
     pieces = [(start, len(part)) for start, part in file._pieces(4, 20)]
     assert pieces == [(4, 2), (6, 6), (12, 6), (18, 2)]
@@ -150,7 +153,7 @@ def test_a_fault_is_told_with_file_and_shower(
         raw["voxels"][17, int(grid.voxel[0])] = np.nan
         raw["energy"][30] = -1
     monkeypatch.setattr(dense, "PIECE", 4 * len(grid.cell))
-    file = Plain(path, grid, ("voxels",), 1.0)
+    file = Plain(path, grid)
     with pytest.raises(ValueError, match=r"a.h5: shower 17: point \d+ has"):
         file.read(slice(3, 20))
     with pytest.raises(ValueError, match=r"a.h5: shower 30: incident energy is -1"):
@@ -160,7 +163,7 @@ def test_a_fault_is_told_with_file_and_shower(
 
 
 def test_unit(grid: Grid, path: Path) -> None:
-    one, thousand = (Plain(path, grid, ("voxels",), factor).read() for factor in (1.0, 1e3))
+    one, thousand = (Plain(path, grid, factor).read() for factor in (1.0, 1e3))
     torch.testing.assert_close(thousand.energy, 1e3 * one.energy)
 
 
@@ -238,14 +241,14 @@ def test_a_particle_that_readers_do_not_take(make_showers: MakeShowers) -> None:
 def test_a_block_of_a_stream_ends_where_a_piece_of_the_file_does(
     grid: Grid, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = Plain(path, grid, ("voxels",), 1.0)
+    file = Plain(path, grid)
     assert file.together == len(file)  # a small file is compressed as one
     file.together = 16
     monkeypatch.setattr(stream, "BLOCK_POINTS", int(file.offset[5]))
     blocks = ShowerStream([file], batch=4, split="all").blocks
     assert [block.numbers[0].item() for block in blocks] == [0, 16, 32]
     monkeypatch.setattr(dense, "LARGEST_PIECE", 39 * len(grid.cell))
-    assert Plain(path, grid, ("voxels",), 1.0).together == 1
+    assert Plain(path, grid).together == 1
 
 
 def test_damaged_files_are_told_in_one_line(grid: Grid, path: Path) -> None:
