@@ -286,3 +286,13 @@ def test_damaged_files_are_told_in_one_line(
     (tmp_path / "damaged").write_bytes(data.draw(damaged(whole.read_bytes())))
     line = fault(tmp_path / "damaged")
     assert line == "" or ("damaged" in line and "\n" not in line)
+
+
+def test_rntuples_are_read_as_trees_are(tmp_path: Path) -> None:
+    columns = two_showers()
+    foreign("root", tmp_path / "tree", columns)
+    with uproot.recreate(tmp_path / "ntuple") as file:
+        file.mkrntuple("hits", {key: ak.Array(values) for key, values in columns.items()})
+    tree, ntuple = (open_showers(tmp_path / name, MeV).read() for name in ("tree", "ntuple"))
+    assert torch.equal(ntuple.points, tree.points) and torch.equal(ntuple.ptr, tree.ptr)
+    assert torch.equal(ntuple.incident.energy, tree.incident.energy)

@@ -1,7 +1,7 @@
 """Plain ROOT files: one tree of showers with a list for each quantity of their points.
 
 The tree `events` has the branches of `columns`; the text `about` beside it (a TObjString) says
-what they mean. Trees of others are read by the same names of branches.
+what they mean. Trees of others, RNTuples too, are read by the same names.
 """
 
 from collections.abc import Iterable, Sequence
@@ -47,33 +47,18 @@ class RootFile(TableFile):
     def _inventory(self) -> Inventory:
         with root_file(self.path) as file:
             classes = file.classnames(cycle=False)
-            trees = [name for name, kind in classes.items() if kind in ("TTree", "TNtuple")]
+            trees = [name for name, kind in classes.items() if kind in READERS]
             text = str(file[ABOUT]) if classes.get(ABOUT) == "TObjString" else None
             wanted = self.tree or (trees[0] if len(trees) == 1 else TREE)
-            branches = {}
             if wanted in trees:
                 rows = int(file[wanted].num_entries)
-                piece = max(np.diff(file[wanted].branches[-1].entry_offsets), default=0)
-                branches = {branch.name: branch.interpretation for branch in file[wanted].values()}
+                numbers, lists, piece = READERS[classes[wanted]](file[wanted])
         if wanted not in trees:
             raise ValueError(
                 f"{self.path}: no tree {wanted!r}, found {', '.join(trees) or 'none'}: pass "
                 "collections=NAME of the tree"
             )
         self.tree = wanted
-        return self._sorted(branches, rows, text, int(piece))
-
-    def _sorted(
-        self, branches: dict[str, Any], rows: int, text: str | None, piece: int
-    ) -> Inventory:
-        """Branches by what they hold; those of neither numbers nor lists of them are left out."""
-        interpretation = uproot_module().interpretation
-        numbers, lists = {}, {}
-        for name, kind in branches.items():
-            if isinstance(kind, interpretation.jagged.AsJagged):
-                lists[name] = getattr(kind.content, "to_dtype", np.dtype("O"))
-            elif type(kind) is interpretation.numerical.AsDtype and not kind.inner_shape:
-                numbers[name] = kind.to_dtype
         with faults_named(self.path):
             about = None if text is None else About.from_text(text)
         numbers.pop(COUNTER, None)
@@ -85,6 +70,43 @@ class RootFile(TableFile):
             arrays = file[self.tree].arrays(list(names), entry_start=first, entry_stop=last)
             columns = {name: arrays[name] for name in names}
             return {n: c.to_numpy() if c.ndim == 1 else Lists.of(c) for n, c in columns.items()}
+
+
+Columns = tuple[dict[str, np.dtype], dict[str, np.dtype], int]
+"""Columns of numbers and of lists of them, and the rows of the largest piece."""
+
+
+def _of_tree(tree: Any) -> Columns:
+    """Branches by what they hold; those of neither numbers nor lists of them are left out."""
+    interpretation = uproot_module().interpretation
+    numbers, lists = {}, {}
+    for branch in tree.values():
+        kind = branch.interpretation
+        if isinstance(kind, interpretation.jagged.AsJagged):
+            lists[branch.name] = getattr(kind.content, "to_dtype", np.dtype("O"))
+        elif type(kind) is interpretation.numerical.AsDtype and not kind.inner_shape:
+            numbers[branch.name] = kind.to_dtype
+    return numbers, lists, int(max(np.diff(tree.branches[-1].entry_offsets), default=0))
+
+
+def _of_ntuple(ntuple: Any) -> Columns:
+    """The same of the fields of an RNTuple, by its first row."""
+    from awkward.types import ListType, NumpyType
+
+    numbers, lists = {}, {}
+    first = ntuple.arrays(entry_stop=1) if ntuple.num_entries else None
+    for name in [] if first is None else first.fields:
+        kind = first[name].type.content
+        if isinstance(kind, NumpyType):
+            numbers[name] = np.dtype(kind.primitive)
+        elif isinstance(kind, ListType) and isinstance(kind.content, NumpyType):
+            lists[name] = np.dtype(kind.content.primitive)
+    piece = max((int(cluster.num_entries) for cluster in ntuple.cluster_summaries), default=0)
+    return numbers, lists, piece
+
+
+READERS = {"TTree": _of_tree, "TNtuple": _of_tree, "ROOT::RNTuple": _of_ntuple}
+"""What each class of tables in a ROOT file holds."""
 
 
 class Root(Layout):
