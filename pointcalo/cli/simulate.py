@@ -92,6 +92,7 @@ class Production:
         self.project = Projector(simulation.geometry) if config.points == "cells" else None
         self.failure: ChildProcessError | None = None
         self._energy = self._outside = 0.0
+        self._empty = 0
 
     @property
     def report(self) -> str:
@@ -99,10 +100,12 @@ class Production:
         text = ""
         if self.project is not None:
             share = self._outside / self._energy if self._energy > 0 else 0.0
-            text = f", {100 * share:.2g} % of the energy outside every cell"
+            text = f", {_percent(share)} of the energy outside every cell"
         if isinstance(self.simulation, ParametricSimulation) and self.simulation.energy > 0:
             share = self.simulation.behind / self.simulation.energy
-            text += f", {100 * share:.2g} % of the incident energy behind the last layer"
+            text += f", {_percent(share)} of the incident energy behind the last layer"
+        if self._empty:
+            text += f", {self._empty} without any hit"
         return text
 
     def batches(self, incident: Incident) -> Iterator[Showers]:
@@ -115,7 +118,9 @@ class Production:
         with tqdm(total=len(incident), unit="shower", desc="simulate", disable=None) as bar:
             try:
                 for showers in self._deposits(incident):
-                    yield self._rows(showers)
+                    rows = self._rows(showers)
+                    self._empty += int((rows.counts == 0).sum())
+                    yield rows
                     bar.update(len(showers))
                     finished += len(showers)
                     if self.interruption.requested:
@@ -180,3 +185,8 @@ def _incident(config: DictConfig, geometry: Geometry) -> Incident:
     return ParticleGun.at(geometry, **{key: config[key] for key in GUN}).draw(
         config.showers, config.seed
     )
+
+
+def _percent(share: float) -> str:
+    """A share with two digits; 100 without an exponent."""
+    return f"{float(f'{100 * share:.2g}'):g} %"

@@ -85,3 +85,12 @@ def test_mistakes_leave_no_file(
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_showers_that_miss_every_cell_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = ["showers=4", "energy_GeV=5", "theta_deg=0", "position=[900,0]"]
+    assert main(["simulate", "geometry=toy", *keys, f"output={tmp_path / 'a.h5'}"]) == 0
+    said = capsys.readouterr().out
+    assert ", 100 % of the energy outside every cell" in said and ", 4 without any hit" in said
