@@ -45,7 +45,7 @@ def run(arguments: list[str]) -> int:
     Raises:
         ValueError: an unknown sub-command or argument, an unknown geometry, a mistake in a file.
     """
-    if not arguments or arguments[0] in ("--help", "-h"):
+    if not arguments or {"--help", "-h"} & set(arguments):
         print(USAGE)
         return DONE
     action, *rest = arguments
@@ -147,6 +147,9 @@ def import_geometry(source: str, output: str, options: dict[str, Any]) -> None:
         raise ValueError(f"{output}: expected a file to write that ends in .yaml")
     if not Path(source.partition("#")[0]).is_file():
         raise ValueError(f"{source}: is no file; expected one to read")
+    table = Path(output).with_name(f"{Path(output).stem}.cells.npz")
+    if any(Path(source.partition("#")[0]).resolve() == p.resolve() for p in (Path(output), table)):
+        raise ValueError(f"{output}: it, or {table.name} beside it, is the file to read; rename it")
     geometry = _load(source, options)
     layout = read_layout(source, options.get("geometry_unit"))
     geometry.save(output)

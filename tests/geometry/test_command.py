@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pointcalo.cli.main import main
@@ -123,3 +124,21 @@ def test_mistakes_of_options_are_one_line(
     assert main(["geometry", *arguments]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and message in error
+
+
+def test_import_never_writes_over_what_it_reads(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "mine.cells.npz"
+    np.savez(source, layer=np.zeros(2), x_mm=np.array([0.0, 5.0]), y_mm=np.zeros(2))
+    before = source.read_bytes()
+    command = ["geometry", "import", str(source), str(tmp_path / "mine.yaml"), "layer_z_mm=5"]
+    assert main(command) == 2
+    assert "mine.cells.npz beside it, is the file to read" in capsys.readouterr().err
+    assert source.read_bytes() == before and list(tmp_path.iterdir()) == [source]
+
+
+@pytest.mark.parametrize("action", ["list", "show", "check", "plot", "import"])
+def test_every_sub_command_has_help(action: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["geometry", action, "--help"]) == 0
+    assert capsys.readouterr().out.startswith("usage: pointcalo geometry")
