@@ -258,3 +258,6 @@ def test_the_example_of_the_documentation(tmp_path: Path) -> None:
     dead = torch.tensor([[41.0, 3.0], [60.0, 12.0], [0.0, 0.0]])
     assert (geometry.cell_at(torch.zeros(3, dtype=torch.int64), dead) == -1).all()
     assert geometry.num_layers == 2 and geometry.area(cells(geometry)).unique().numel() == 2
+    cell = cells(geometry)
+    xy = geometry.position(cell)[:, :2]
+    assert torch.equal(geometry.cell_at(geometry.layer_of(cell), xy), cell)
