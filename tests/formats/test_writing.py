@@ -1,6 +1,7 @@
 """Writing: piece by piece, complete or not at all."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from pointcalo.formats import NativeFile, NativeWriter, write
+from pointcalo.formats.steady_file import SteadyFile
 from pointcalo.showers import Showers
 
 MakeShowers = Callable[..., Showers]
@@ -40,6 +42,25 @@ def test_error_on_the_way_leaves_the_old_file(make_showers: MakeShowers, tmp_pat
 
     with pytest.raises(KeyboardInterrupt):
         write(path, batches(), **MADE)
+    assert len(NativeFile(path)) == 3
+    assert [found.name for found in tmp_path.iterdir()] == ["a.h5"]
+
+
+def test_ctrl_c_while_hdf5_writes(
+    make_showers: MakeShowers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.h5"
+    write(path, make_showers(3), **MADE)
+    really = SteadyFile.write
+
+    def interrupted(file: SteadyFile, content: object) -> int:
+        signal.raise_signal(signal.SIGINT)
+        return really(file, content)
+
+    monkeypatch.setattr(SteadyFile, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write(path, [make_showers(500), make_showers(500)], **MADE)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert len(NativeFile(path)) == 3
     assert [found.name for found in tmp_path.iterdir()] == ["a.h5"]
 
