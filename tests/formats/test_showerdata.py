@@ -62,7 +62,9 @@ def test_file_of_the_library(tmp_path: Path) -> None:
     showerdata.Showers(points=points, energies=np.array([[10.0], [20.0]]), pdg=22).save(
         tmp_path / "a.h5"
     )
-    (showers,) = ShowerDataFile(tmp_path / "a.h5", Conventions(energy_unit="GeV")).iterate()
+    file = ShowerDataFile(tmp_path / "a.h5", Conventions(energy_unit="GeV"))
+    assert file.assumed == ("entry at the origin", "times 0")
+    (showers,) = file.iterate()
     assert showers.counts.tolist() == [2, 0]
     assert showers.points.tolist() == [[1, 2, 500, 0], [3, 4, 250, 0]]
     assert showers.layer.tolist() == [0, 7]

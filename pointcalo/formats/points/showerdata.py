@@ -82,6 +82,8 @@ class ShowerDataFile(HDF5ShowerFile):
             self._check_rows(file["showers"], file["shape"])
             self.source = source_of(file, NAME)
             self.left_out = left_over(file, (*NEEDED, *DERIVED, POSITION))
+            if POSITION not in file:
+                self.assumed = ("entry at the origin",)
             self._num_showers, self._num_columns = len(file["showers"]), int(file["shape"][2])
             for name, columns in (("energies", 1), ("directions", 3), ("pdg", 1), (POSITION, 3)):
                 self._check_column(file, name, columns)
@@ -92,6 +94,8 @@ class ShowerDataFile(HDF5ShowerFile):
                 f"{self.path}: rows of {self._num_columns} numbers, expected 4 (x, y, layer, "
                 "energy) or 5 (and time)"
             )
+        if self._num_columns == 4:
+            self.assumed += ("times 0",)
 
     def _check_rows(self, showers: h5py.Dataset, shape: h5py.Dataset) -> None:
         numbers = h5py.check_vlen_dtype(type_of(showers, self.path))
