@@ -12,7 +12,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from pointcalo.cli import simulate
-from pointcalo.cli.detector import load_geometry
+from pointcalo.cli.detector import SAID, load_geometry
 from pointcalo.cli.errors import INTERRUPTED, OUR_FAULT
 from pointcalo.cli.reading import conventions
 from pointcalo.cli.run_directory import (
@@ -184,6 +184,7 @@ def _prepared(
                 "output": config.data,
                 "seed": config.seed,
                 "threads": config.threads,
+                **{key: config.get(key) for key in SAID},
             }
             defaults = OmegaConf.load(folder("configs") / "simulate.yaml")
             simulate.run(OmegaConf.merge(defaults, config.simulation, settings))

@@ -42,6 +42,26 @@ def test_a_run_holds_all_that_made_it(run: Path) -> None:
     assert len(NativeFile(run / "showers.h5")) == 120
 
 
+def test_own_showers_are_of_the_supplemented_detector(tmp_path: Path) -> None:
+    directory = tmp_path / "thick"
+    keys = ["geometry=toy", "stack=[[W,5.0],[Si,0.5]]", "layer_z_mm=8"]
+    assert main(["train", *keys, f"output={directory}", *SMALL]) == 0
+    geometry = Geometry.load(directory / "geometry.yaml")
+    assert [layer.z for layer in geometry.layers[:2]] == [4.0, 12.0]
+    assert NativeFile(directory / "showers.h5").geometry_hash == geometry.hash
+
+
+def test_a_detector_without_materials_asks_for_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("cells.csv").write_text("layer,x_mm,y_mm\n0,0,0\n0,5,0\n1,0,0\n1,5,0\n")
+    keys = ["geometry=cells.csv", "layer_z_mm=8", "threshold_MeV=0.1"]
+    assert main(["train", *keys, *SMALL]) == 2
+    assert "have no materials" in (said := capsys.readouterr().err) and "data=FILE" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["cells.csv"]
+
+
 def test_sample_like_a_file(run: Path, tmp_path: Path) -> None:
     output = tmp_path / "generated.h5"
     like = run / "showers.h5"
