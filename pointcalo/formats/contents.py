@@ -7,7 +7,7 @@ from typing import Any
 
 import h5py
 
-from pointcalo.formats.hdf5 import open_hdf5
+from pointcalo.formats.hdf5 import check_file, open_hdf5
 
 MAGIC = {b"\x89HDF\r\n\x1a\n": "hdf5", b"root": "root", b"PAR1": "parquet"}
 
@@ -56,8 +56,7 @@ class Contents:
 
 
 def _kind(path: Path) -> str:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
+    check_file(path)
     try:
         with path.open("rb") as file:
             start = file.read(8)

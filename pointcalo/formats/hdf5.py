@@ -20,6 +20,14 @@ SMALL = 1 << 24  # bytes that are not worth a look
 LARGEST_SHOWER = 1 << 24  # numbers
 
 
+def check_file(path: Path) -> None:
+    """Raise OSError, in one line, where there is no file of that name."""
+    if path.is_dir():
+        raise IsADirectoryError(f"{path}: is a folder, expected a file of showers")
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+
+
 @contextmanager
 def open_hdf5(path: Path) -> Iterator[h5py.File]:
     """An HDF5 file to read; an error of HDF5 in the block (damaged data) becomes one line.
@@ -27,8 +35,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
     Raises:
         FileNotFoundError, PermissionError, OSError: each with one line that names the file.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
+    check_file(path)
     try:
         opened = h5py.File(path, "r")
     except PermissionError as error:

@@ -81,6 +81,7 @@ def test_projected(folder: Path, deposits: Showers, capsys: pytest.CaptureFixtur
         (["geometry=ild"], "made in geometry 'toy', not 'ild': pass geometry=toy"),
         (["output=none/b.h5"], "no folder none, make it first"),
         (["input=none.h5"], "none.h5: no such file"),
+        (["input=."], ".: is a folder, expected a file of showers"),
     ],
 )
 def test_mistakes(

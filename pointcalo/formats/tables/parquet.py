@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pointcalo.atomic import written_beside
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.hdf5 import faults_named
+from pointcalo.formats.hdf5 import check_file, faults_named
 from pointcalo.formats.layouts import Layout, Outgoing
 from pointcalo.formats.tables.columns import COLUMNS, POINT_COLUMNS, About, columns_of
 from pointcalo.formats.tables.lists import Lists
@@ -116,8 +116,7 @@ class ParquetFile(TableFile):
     @contextmanager
     def _opened(self) -> Iterator[Any]:
         parquet = parquet_module()
-        if not self.path.is_file():
-            raise FileNotFoundError(f"{self.path}: no such file")
+        check_file(self.path)
         try:
             with parquet.ParquetFile(self.path) as file:
                 yield file

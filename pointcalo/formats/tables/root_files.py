@@ -9,6 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from pointcalo.formats.hdf5 import check_file
+
 
 def uproot_module() -> ModuleType:
     """The package uproot, which takes long to import.
@@ -33,8 +35,7 @@ def root_file(path: Path) -> Iterator[Any]:
         FileNotFoundError, PermissionError, OSError: each with one line that names the file.
     """
     uproot = uproot_module()
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
+    check_file(path)
     with damage_named(path), uproot.open({str(path): None}) as file:
         yield file
 
