@@ -12,6 +12,7 @@ from pointcalo.formats import open_showers
 from pointcalo.formats.hdf5 import faults_named
 from pointcalo.formats.layouts import CLASSES, Outgoing, layout_named
 from pointcalo.formats.shower_file import ShowerFile
+from pointcalo.formats.tables.columns import NOT_KEPT
 from pointcalo.geometry import Geometry
 from pointcalo.projection import Projector
 from pointcalo.showers import Showers, segment_sum
@@ -35,7 +36,8 @@ def run(config: DictConfig) -> None:
     if geometry is not None:
         source.check_geometry(geometry)
     batches = Converted(source, geometry, config.batch, project=config.project)
-    lost = layout_named(config.format).write(
+    layout = layout_named(config.format)
+    lost = layout.write(
         Path(config.output),
         batches,
         _outgoing(config, source),
@@ -44,7 +46,8 @@ def run(config: DictConfig) -> None:
     print(f"{config.output}: {len(source)} showers, layout {config.format}{batches.report()}")
     if source.assumed:
         print(f"taken for granted: {'; '.join(source.assumed)}")
-    lost = [*source.left_out, *lost]
+    more = sorted(set(source.attributes) - set(NOT_KEPT)) if not layout.holds_attributes else []
+    lost = [*source.left_out, *lost, *([f"attributes {', '.join(more)}"] if more else [])]
     if lost:
         print(f"dropped: {'; '.join(lost)}")
 

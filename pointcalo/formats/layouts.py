@@ -47,6 +47,8 @@ class Layout(ABC):
     """A layout of files of showers."""
 
     name: ClassVar[str]
+    holds_attributes: ClassVar[bool] = False
+    """Whether it keeps the attributes of a file that are not its own."""
 
     @abstractmethod
     def claims(self, contents: Contents) -> bool:

@@ -93,3 +93,15 @@ def test_mistakes(
     error = capsys.readouterr().err
     assert line in error and error.count("\n") == 1
     assert [path.name for path in folder.iterdir()] == ["a.h5"]
+
+
+def test_attributes_that_a_layout_has_no_place_for(
+    folder: Path, deposits: Showers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = {"geometry_name": "toy", "geometry_hash": "", "source": "random"}
+    write(folder / "a.h5", deposits, **made, attributes={"seed": 3, "author": "me"})
+    assert main(["convert", "input=a.h5", "output=b.h5"]) == 0
+    assert "dropped" not in capsys.readouterr().out
+    there = ["input=a.h5", "output=c.h5", "format=showerdata", "energy_unit=GeV"]
+    assert main(["convert", *there]) == 0
+    assert "dropped: attributes author, seed" in capsys.readouterr().out

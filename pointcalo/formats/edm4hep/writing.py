@@ -89,7 +89,7 @@ def write_edm4hep(
         finally:
             _finish(podio, writer)
         outgoing.check_number(done, path)
-    lost = ["attributes, source and name of the geometry"]
+    lost = ["source and name of the geometry"]
     if outside > 0:
         lost.append(f"{100 * outside / energy:.3g} % of the energy, outside every cell")
     return lost

@@ -79,6 +79,7 @@ class Native(Layout):
     """The layout of this package."""
 
     name = LAYOUT
+    holds_attributes = True
 
     def claims(self, contents: Contents) -> bool:
         """The attribute `layout` says so."""

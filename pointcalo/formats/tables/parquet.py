@@ -155,6 +155,7 @@ class Parquet(Layout):
     """Parquet files."""
 
     name = "parquet"
+    holds_attributes = True
 
     def claims(self, contents: Contents) -> bool:
         """Any Parquet file."""

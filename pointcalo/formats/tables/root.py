@@ -113,6 +113,7 @@ class Root(Layout):
     """Plain ROOT files."""
 
     name = "root"
+    holds_attributes = True
 
     def claims(self, contents: Contents) -> bool:
         """Any ROOT file that none of the others knows."""
