@@ -160,7 +160,7 @@ def import_geometry(source: str, output: str, options: dict[str, Any]) -> None:
     if any(layer.active is None for layer in geometry.layers):
         print("materials stay unknown: it trains with data=FILE, there is no simulation")
     if "threshold" in layout.missing and not any(layer.threshold for layer in geometry.layers):
-        print("threshold 0 MeV: every deposit is a hit; threshold_MeV=... gives another")
+        print("threshold 0 MeV: every deposit is a hit; to train, give threshold_MeV=... above 0")
 
 
 ACTIONS: dict[str, Callable[..., None]] = {
