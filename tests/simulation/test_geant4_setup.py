@@ -87,9 +87,9 @@ def test_the_box_holds_every_cell(name: str) -> None:
         assert not bool((cell[~inside] >= 0).any())
 
 
-def test_strips_lie_wholly_in_the_box() -> None:
+def test_strips_lie_wholly_in_the_box_with_its_margin() -> None:
     box = box_about(Geometry("strips", [layer(3.25)]))  # 4 x 1 cells of 5 x 20 mm
-    assert 10 <= box.half_x <= 20 and 10 <= box.half_y <= 20
+    assert 110 <= box.half_x <= 120 and 110 <= box.half_y <= 120
 
 
 def test_materials_are_those_of_the_slabs_and_air() -> None:

@@ -9,6 +9,7 @@ from pointcalo.geometry.materials import material
 
 PASSIVE = -1
 WORLD_MARGIN = 1000.0  # mm of air about the slabs
+SIDE_MARGIN = 100.0  # mm of slab beside the outermost cells, where showers at an edge go on
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def _is_thick(slab: tuple[str, float]) -> bool:
 
 
 def box_about(geometry: Geometry) -> Box:
-    """A rectangle that holds all cells of all layers, with up to a cell to spare."""
+    """A rectangle that holds all cells of all layers, with a margin about it."""
     low, high = [], []
     for first, end in zip(geometry.layer_start[:-1], geometry.layer_start[1:], strict=True):
         cell = torch.arange(int(first), int(end))
@@ -112,8 +113,8 @@ def box_about(geometry: Geometry) -> Box:
         xy = geometry.position(cell)[:, :2]
         outer = cell[torch.cat([xy.argmin(0), xy.argmax(0)])]
         size = _sizes(geometry, outer)
-        low.append(xy.amin(0) - size)
-        high.append(xy.amax(0) + size)
+        low.append(xy.amin(0) - size - SIDE_MARGIN)
+        high.append(xy.amax(0) + size + SIDE_MARGIN)
     left, right = torch.stack(low).amin(0), torch.stack(high).amax(0)
     (x, y), (half_x, half_y) = ((left + right) / 2).tolist(), ((right - left) / 2).tolist()
     return Box(x, y, half_x, half_y)
