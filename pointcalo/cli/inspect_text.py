@@ -44,12 +44,21 @@ def facts(file: ShowerFile, found: Inspection, geometry: Geometry | None) -> lis
         ("row energy", f"{_span(spans['row_energy'])} MeV"),
         *_below(found),
         ("time", f"{_span(spans['time'])} ns"),
-        ("layers", f"{_numbers(found.layer_rows.nonzero()[:, 0].tolist())} hit"),
+        ("layers", _hit_layers(found)),
         ("geometry", _geometry(file, geometry)),
         ("source", file.source or "not said"),
     ]
     others = {k: v for k, v in attributes.items() if k not in SAID and not k.endswith("version")}
     return [(k, _clean(v)) for k, v in lines + [(k, _value(v)) for k, v in others.items()]]
+
+
+def _hit_layers(found: Inspection) -> str:
+    """Which layers were hit, and what is in the deepest: how much leaks out behind it."""
+    hit = found.layer_rows.nonzero()[:, 0].tolist()
+    if not hit or not found.visible:
+        return f"{_numbers(hit)} hit"
+    share = 100 * float(found.layer_energy[hit[-1]]) / found.visible
+    return f"{_numbers(hit)} hit; {share:.3g} % of the energy in layer {hit[-1]}"
 
 
 def warnings(

@@ -75,6 +75,7 @@ class Inspection:
             the centre of its cell, mm).
         incident, visible: energy in MeV.
         layer_rows: rows in each layer, [L] int64, as many layers as were hit or the geometry has.
+        layer_energy: energy in each of them, MeV, [L] float64.
         layers_ahead: whether a particle flies towards each layer of the geometry, [L] bool.
         faults: by name, of rows: outside (every cell), repeated (cell of a shower), off_centre,
             below (threshold), no_energy; of showers: empty, above_incident, no_layer_ahead.
@@ -89,6 +90,7 @@ class Inspection:
         self.faults: defaultdict[str, Fault] = defaultdict(Fault)
         num_layers = 0 if geometry is None else geometry.num_layers
         self.layer_rows = torch.zeros(num_layers, dtype=torch.int64)
+        self.layer_energy = torch.zeros(num_layers, dtype=torch.float64)
         self.layers_ahead = torch.zeros(num_layers, dtype=torch.bool)
 
     def add(self, showers: Showers, number: int) -> None:
@@ -123,9 +125,12 @@ class Inspection:
         self.spans["row_energy"].add(showers.energy)
         self.spans["time"].add(showers.points[:, TIME])
         self.faults["no_energy"].add_rows(showers.energy == 0, showers, number)
-        seen = torch.bincount(showers.layer, minlength=len(self.layer_rows))
-        seen[: len(self.layer_rows)] += self.layer_rows
-        self.layer_rows = seen
+        num_layers = len(self.layer_rows)
+        rows = torch.bincount(showers.layer, minlength=num_layers)
+        energy = torch.bincount(showers.layer, showers.energy.double(), minlength=num_layers)
+        rows[:num_layers] += self.layer_rows
+        energy[:num_layers] += self.layer_energy
+        self.layer_rows, self.layer_energy = rows, energy
 
     def _add_energy(self, showers: Showers, number: int) -> None:
         visible = segment_sum(showers.energy.double(), showers.ptr)

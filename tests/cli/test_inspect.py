@@ -81,7 +81,7 @@ def test_facts_of_a_good_file(toy: Geometry, say: Say) -> None:
         "energy 1 to 2 GeV visible 1.07 % of the incident energy; 0.8 to 1.6 % of a shower's",
         "angle 0 degrees to the z axis entry x 0, y 0, z 0 mm",
         "row energy 2 MeV threshold 0 % of the rows are below it, 0 % of the energy",
-        "time 0 to 0.7 ns layers 0-7 hit",
+        "time 0 to 0.7 ns layers 0-7 hit; 12.5 % of the energy in layer 7",
         f"geometry toy, hash {toy.hash}; the one known here (8 layers, {toy.num_cells} cells)",
         "source by hand",
         "batch 7 [31mred",
@@ -171,7 +171,10 @@ def test_empty_showers_and_layers_are_found(toy: Geometry, say: Say) -> None:
     showers = good(toy)
     kept = (showers.index != 5) & (showers.layer != 4) & (showers.layer != 6)
     text = say(showers.keep(kept & (showers.layer != 5)))
-    assert "points 95; 0 to 5 in a shower" in text and "layers 0-3, 7 hit" in text
+    assert (
+        "points 95; 0 to 5 in a shower" in text
+        and "layers 0-3, 7 hit; 20 % of the energy in layer 7" in text
+    )
     assert "2 things look wrong" in text
     assert "- 1 shower without energy; shower 5" in text
     assert "- no row in layer 4-6 of 0-7" in text
