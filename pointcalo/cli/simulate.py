@@ -17,13 +17,16 @@ from pointcalo.geometry import Geometry
 from pointcalo.interruption import Interruption
 from pointcalo.projection import Projector
 from pointcalo.showers import Incident, Showers
-from pointcalo.simulation import Geant4Simulation, ParametricSimulation, ParticleGun
+from pointcalo.simulation import (
+    Geant4Simulation,
+    ParametricSimulation,
+    ParticleGun,
+    Simulation,
+)
 
 GUN = ("particle", "energy_GeV", "direction", "eta", "theta_deg", "phi_deg", "position")
 SIMULATIONS = {"parametric": "parametric", "geant4": "Geant4"}
 """Simulations by the value of their key, and what to call their showers."""
-
-Simulation = ParametricSimulation | Geant4Simulation
 
 
 def run(config: DictConfig) -> int:

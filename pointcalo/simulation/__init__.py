@@ -1,15 +1,14 @@
 """Simulation of showers: incident particles, the parametric simulation, and Geant4."""
 
+from pointcalo.simulation.base import Simulation
 from pointcalo.simulation.geant4 import Geant4Simulation
 from pointcalo.simulation.parametric import ParametricSimulation
-from pointcalo.simulation.particles import (
-    ParticleGun,
-    central_half_width,
-)
+from pointcalo.simulation.particles import ParticleGun, central_half_width
 
 __all__ = [
     "Geant4Simulation",
     "ParametricSimulation",
     "ParticleGun",
+    "Simulation",
     "central_half_width",
 ]

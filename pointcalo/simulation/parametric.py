@@ -13,11 +13,11 @@ from torch import Tensor
 
 import pointcalo
 from pointcalo.geometry import Geometry
-from pointcalo.projection import Projector
 from pointcalo.showers import Incident, Showers
 from pointcalo.showers.noise import SIMULATION, Noise
 from pointcalo.simulation import streams
-from pointcalo.simulation.checks import check_incident, check_materials
+from pointcalo.simulation.base import Simulation
+from pointcalo.simulation.checks import check_incident
 from pointcalo.simulation.deposits import DepositEnergy
 from pointcalo.simulation.electromagnetic import conversion_depth, pair_share
 from pointcalo.simulation.hadronic import pion_sources
@@ -30,7 +30,7 @@ LIGHT = (PHOTON, 11, -11)
 PIONS = (211, -211)
 
 
-class ParametricSimulation:
+class ParametricSimulation(Simulation):
     """Simulates photons, electrons, positrons and charged pions in the materials of a geometry.
 
     Args:
@@ -38,7 +38,6 @@ class ParametricSimulation:
         batch_deposits: showers are computed together up to about so many deposits (memory).
 
     Attributes:
-        attributes: what a file of these showers says of them.
         energy: of the particles simulated so far, MeV.
         behind: energy of their showers beyond the last layer, MeV.
 
@@ -50,43 +49,25 @@ class ParametricSimulation:
     """
 
     def __init__(self, geometry: Geometry, batch_deposits: int = 500_000) -> None:
-        check_materials(geometry)
-        self.geometry = geometry
+        super().__init__(geometry)
         self.batch_deposits = batch_deposits
-        self.projector = Projector(geometry)
         self.stacks = {side: Stack.of(geometry, side) for side in (1, -1)}
         self.energies = {s: DepositEnergy(k) for s, k in self.stacks.items() if k is not None}
         self.energy = self.behind = 0.0
-        self.attributes: dict[str, Any] = {
-            "source": f"pointcalo {pointcalo.__version__}, parametric simulation"
-        }
 
-    def simulate(self, incident: Incident, seed: int, first: int = 0) -> Showers:
-        """Showers on cells: a row for each cell with energy, no threshold applied.
-
-        Args:
-            incident: S particles, S > 0.
-            seed: of the random numbers.
-            first: number of the first shower; shower first + n has its own random numbers.
-
-        Returns:
-            S showers with cells, sorted by cell; energy outside every cell is lost.
-
-        Raises:
-            ValueError: a particle that is not simulated, flies away from the layers or has more
-                than 100 TeV.
-        """
-        batches = [self.projector(part)[0] for part in self.stream(incident, seed, first)]
-        return batches[0] if len(batches) == 1 else Showers.cat(batches)
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What a file of these showers says of them."""
+        return {"source": f"pointcalo {pointcalo.__version__}, parametric simulation"}
 
     def stream(self, incident: Incident, seed: int, first: int = 0) -> Iterator[Showers]:
-        """Deposits, as many showers at once as memory allows; as `deposits` otherwise."""
+        """Deposits, as many showers at once as memory allows."""
         self._check(incident)
         for part in self._parts(incident):
             yield self.deposits(incident[part], seed, first + part.start)
 
     def deposits(self, incident: Incident, seed: int, first: int = 0) -> Showers:
-        """Single deposits anywhere in the active layers; arguments and errors as `simulate`."""
+        """The deposits of all showers, computed together; arguments and errors as `stream`."""
         self._check(incident)
         noise = Noise.for_showers(seed, torch.arange(first, first + len(incident)), SIMULATION)
         up = incident.direction[:, 2] > 0

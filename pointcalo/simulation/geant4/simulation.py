@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from pointcalo.geometry import Geometry
-from pointcalo.projection import Projector
 from pointcalo.showers import Incident, Showers
 from pointcalo.showers.noise import GEANT4, Noise
-from pointcalo.simulation.checks import check_incident, check_materials
+from pointcalo.simulation.base import Simulation
+from pointcalo.simulation.checks import check_incident
 from pointcalo.simulation.geant4.setup import (
     WORLD_MARGIN,
     Setup,
@@ -31,7 +31,7 @@ HADRONIC = "FTFP_BERT"
 WORKER = (sys.executable, "-m", "pointcalo.simulation.geant4.worker")
 
 
-class Geant4Simulation:
+class Geant4Simulation(Simulation):
     """Simulates any particle that Geant4 knows in the slabs of a geometry.
 
     A context manager: processes with Geant4 start when they are needed first and end with it.
@@ -62,11 +62,9 @@ class Geant4Simulation:
         processes: int = 1,
         download: bool = True,
     ) -> None:
-        check_materials(geometry)
+        super().__init__(geometry)
         _check_numbers(cut_mm, field_T)
-        self.geometry = geometry
         self.processes = processes
-        self.projector = Projector(geometry)
         self.tables = _tables(download)
         physics = physics or (HADRONIC if self.tables.hadronic else ELECTROMAGNETIC)
         if not physics.startswith("G4Em") and not self.tables.hadronic:
@@ -102,30 +100,14 @@ class Geant4Simulation:
             "field_T": setup.field_T,
         }
 
-    def simulate(self, incident: Incident, seed: int, first: int = 0) -> Showers:
-        """Showers on cells: a row for each cell with energy, no threshold applied.
-
-        Args:
-            incident: S particles, S > 0.
-            seed: of the random numbers.
-            first: number of the first shower; shower first + n has its own random numbers.
-
-        Returns:
-            S showers with cells, sorted by cell; energy outside every cell is lost.
+    def stream(self, incident: Incident, seed: int, first: int = 0) -> Iterator[Showers]:
+        """Steps in the active materials, one shower after another as they get ready.
 
         Raises:
             ValueError: a particle that Geant4's physics list has not, that flies away from the
                 layers, starts far beside them or has more than 100 TeV.
             ChildProcessError: Geant4 stopped.
         """
-        return Showers.cat([self.projector(s)[0] for s in self.stream(incident, seed, first)])
-
-    def deposits(self, incident: Incident, seed: int, first: int = 0) -> Showers:
-        """Single steps in the active materials; arguments and errors as `simulate`."""
-        return Showers.cat(list(self.stream(incident, seed, first)))
-
-    def stream(self, incident: Incident, seed: int, first: int = 0) -> Iterator[Showers]:
-        """Deposits, one shower after another as they get ready; as `deposits` otherwise."""
         check_incident(incident, self.geometry, "Geant4")
         self._check_positions(incident)
         tasks = _tasks(incident, seed, first)
