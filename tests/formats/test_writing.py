@@ -46,6 +46,15 @@ def test_error_on_the_way_leaves_the_old_file(make_showers: MakeShowers, tmp_pat
     assert [found.name for found in tmp_path.iterdir()] == ["a.h5"]
 
 
+@pytest.fixture
+def hears_ctrl_c() -> Iterator[None]:
+    """Python's own handler of Ctrl-C: a shell lets what it runs in the background ignore it."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
+@pytest.mark.usefixtures("hears_ctrl_c")
 def test_ctrl_c_while_hdf5_writes(
     make_showers: MakeShowers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
