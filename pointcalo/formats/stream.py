@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
@@ -52,7 +53,7 @@ class ShowerStream:
         seed: of the order.
         rank: number of this process.
         world: number of processes.
-        buffer_points: points held in memory at a time.
+        buffer_points: points held in memory at a time, while as many again are read.
         conventions: what files of foreign layouts do not say of themselves.
 
     Raises:
@@ -165,13 +166,19 @@ class ShowerStream:
             yield self._resident
             return
         order = self._permutation(len(self.blocks), generator).tolist()
-        group: list[_Block] = []
+        groups: list[list[_Block]] = [[]]
         for block in (self.blocks[number] for number in order):
-            if group and sum(b.num_points for b in [*group, block]) > self.buffer_points:
-                yield self._read(group)
-                group = []
-            group.append(block)
-        yield self._read(group)
+            together = sum(b.num_points for b in groups[-1]) + block.num_points
+            if groups[-1] and together > self.buffer_points:
+                groups.append([])
+            groups[-1].append(block)
+        with ThreadPoolExecutor(max_workers=1) as reader:  # HDF5 decompresses beside the training
+            coming = reader.submit(self._read, groups[0])
+            for following in [*groups[1:], None]:
+                held = coming.result()
+                if following is not None:
+                    coming = reader.submit(self._read, following)
+                yield held
         self._report()
 
     def _read(self, blocks: list[_Block]) -> Showers:
