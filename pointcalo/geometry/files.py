@@ -192,8 +192,7 @@ def _blocks_of(geometry: Geometry, tables: TableWriter) -> Iterator[dict[str, An
     """Entries of a file; neighbouring layers that differ in z only are one block."""
 
     def same(layer: DetectorLayer) -> tuple[Any, ...]:
-        stack = (layer.absorber, layer.active, layer.gaps, layer.threshold)
-        return (layer.segmentation, *stack)
+        return (layer.segmentation, *layer.stack, layer.threshold)
 
     for (segmentation, absorber, active, gaps, threshold), group in groupby(geometry.layers, same):
         z = [layer.z for layer in group]

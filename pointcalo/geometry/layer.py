@@ -7,6 +7,8 @@ from pointcalo.geometry.materials import Material, material
 from pointcalo.geometry.segmentation import Segmentation, number, whole
 
 Slab = tuple[str, float]
+Stack = tuple[tuple[Slab, ...], Slab | None, int]
+"""Absorber, active material and number of gaps of a layer, as in `DetectorLayer`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,11 @@ class DetectorLayer:
             raise ValueError(f"threshold_MeV is {self.threshold}; expected 0 or more")
         if self.active is not None and self.active[1] == 0.0:
             raise ValueError("active has the thickness 0; expected a number above 0")
+
+    @property
+    def stack(self) -> Stack:
+        """Absorber, active material and number of gaps."""
+        return self.absorber, self.active, self.gaps
 
     @property
     def thickness_mm(self) -> float:

@@ -5,11 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pointcalo.geometry.geometry import Geometry
-from pointcalo.geometry.layer import DetectorLayer, Slab
+from pointcalo.geometry.layer import DetectorLayer, Stack
 from pointcalo.geometry.segmentation import Segmentation, number
-
-Stack = tuple[tuple[Slab, ...], Slab | None, int]
-"""Absorber, active material and number of gaps of a layer, as in `DetectorLayer`."""
 
 UNKNOWN: Stack = ((), None, 1)
 
@@ -48,7 +45,7 @@ class Layout:
             kind=kind,
             segmentations=tuple(layer.segmentation for layer in layers),
             z_mm=tuple(layer.z for layer in layers),
-            stacks=tuple((layer.absorber, layer.active, layer.gaps) for layer in layers),
+            stacks=tuple(layer.stack for layer in layers),
             threshold=tuple(layer.threshold for layer in layers),
             whole=geometry,
         )
@@ -109,7 +106,7 @@ class Supplement:
         )
         stacks = layout.stacks or (UNKNOWN,) * L
         if of_stack:
-            stacks = tuple((layer.absorber, layer.active, layer.gaps) for layer in of_stack)
+            stacks = tuple(layer.stack for layer in of_stack)
         layers = [
             DetectorLayer(
                 segmentation=layout.segmentations[n],

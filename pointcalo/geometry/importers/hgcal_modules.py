@@ -67,7 +67,7 @@ def read_module_map(path: Path) -> Layout:
             _cells(of_plane[plane], layer) for plane, layer in zip(planes, layers, strict=True)
         ),
         z_mm=tuple(layer.z for layer in layers),
-        stacks=tuple((layer.absorber, layer.active, layer.gaps) for layer in layers),
+        stacks=tuple(layer.stack for layer in layers),
         threshold=tuple(layer.threshold for layer in layers),
     )
 
