@@ -6,7 +6,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 from tqdm import tqdm
 
-from pointcalo.cli.detector import load_geometry
+from pointcalo.cli.detector import given_geometry
 from pointcalo.cli.reading import conventions, named_geometry
 from pointcalo.formats import open_showers
 from pointcalo.formats.hdf5 import faults_named
@@ -14,8 +14,8 @@ from pointcalo.formats.layouts import CLASSES, Outgoing, layout_named
 from pointcalo.formats.shower_file import ShowerFile
 from pointcalo.formats.tables.columns import NOT_KEPT
 from pointcalo.geometry import Geometry
-from pointcalo.projection import Projector
-from pointcalo.showers import Showers, segment_sum
+from pointcalo.projection import CountingProjector
+from pointcalo.showers import Showers
 
 
 def run(config: DictConfig) -> None:
@@ -29,7 +29,7 @@ def run(config: DictConfig) -> None:
     """
     if config.format not in CLASSES:
         raise ValueError(f"format: got {config.format!r}, expected one of {', '.join(CLASSES)}")
-    geometry = None if config.geometry is None else load_geometry(config)
+    geometry = given_geometry(config)
     if config.project and geometry is None:
         raise ValueError("project=true needs the cells: pass geometry=NAME")
     source = open_showers(config.input, conventions(config, geometry))
@@ -66,9 +66,8 @@ class Converted:
         self, source: ShowerFile, geometry: Geometry | None, batch: int, *, project: bool
     ) -> None:
         self.source, self.geometry = source, geometry
-        self.projector = Projector(geometry) if project and geometry is not None else None
+        self.projector = CountingProjector(geometry) if project and geometry is not None else None
         self.batch = batch
-        self.energy = self.outside = 0.0
 
     def __iter__(self) -> Iterator[Showers]:
         with tqdm(total=len(self.source), unit="shower", desc="convert", disable=None) as bar:
@@ -76,21 +75,14 @@ class Converted:
                 if self.geometry is not None:
                     with faults_named(self.source.path):
                         showers.check_layers(self.geometry.num_layers)
-                yield showers if self.projector is None else self._project(showers, self.projector)
+                yield showers if self.projector is None else self.projector(showers)
                 bar.update(len(showers))
-
-    def _project(self, showers: Showers, projector: Projector) -> Showers:
-        projected, share = projector(showers)
-        energy = segment_sum(showers.energy.double(), showers.ptr)
-        self.energy += float(energy.sum())
-        self.outside += float((share * energy).sum())
-        return projected
 
     def report(self) -> str:
         """What share of the energy was lost by projecting."""
-        if self.projector is None or self.energy == 0:
+        if self.projector is None or self.projector.energy == 0:
             return ""
-        return f", {100 * self.outside / self.energy:.3g} % of the energy outside every cell"
+        return f", {100 * self.projector.share:.3g} % of the energy outside every cell"
 
 
 def _outgoing(config: DictConfig, source: ShowerFile) -> Outgoing:

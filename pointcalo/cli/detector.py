@@ -16,6 +16,11 @@ SAID = {
 """Keys of a command, each with the argument of `Geometry.load` that it is."""
 
 
+def given_geometry(config: Mapping[str, Any]) -> Geometry | None:
+    """The geometry that a command is given, None where `geometry` is null."""
+    return None if config["geometry"] is None else load_geometry(config)
+
+
 def load_geometry(config: Mapping[str, Any], name: str | None = None) -> Geometry:
     """The geometry that a command is given.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from pointcalo.atomic import written_beside
-from pointcalo.cli.detector import load_geometry
+from pointcalo.cli.detector import given_geometry
 from pointcalo.cli.reading import conventions, named_geometry
 from pointcalo.display.event import event_of
 from pointcalo.display.page import write_page
@@ -28,7 +28,7 @@ def run(config: DictConfig) -> None:
     Raises:
         ValueError, OSError: no such shower, nothing to draw, or it cannot be written; one line.
     """
-    given = None if config.geometry is None else load_geometry(config)
+    given = given_geometry(config)
     file = open_showers(config.file, conventions(config, given))
     if config.shower >= len(file):
         raise ValueError(

@@ -5,7 +5,7 @@ import textwrap
 from omegaconf import DictConfig
 from tqdm import tqdm
 
-from pointcalo.cli.detector import load_geometry
+from pointcalo.cli.detector import given_geometry
 from pointcalo.cli.inspect_text import facts, warnings
 from pointcalo.cli.reading import conventions, named_geometry
 from pointcalo.formats import open_showers
@@ -26,7 +26,7 @@ def run(config: DictConfig) -> None:
     Raises:
         ValueError, OSError: the file, or every shower in it, cannot be read; one line.
     """
-    given = None if config.geometry is None else load_geometry(config)
+    given = given_geometry(config)
     file = open_showers(config.file, conventions(config, given))
     geometry = given or named_geometry(file)
     found, refused = _look_through(file, geometry, config.batch)

@@ -15,7 +15,7 @@ from pointcalo.formats import open_files, split_numbers, write
 from pointcalo.formats.conventions import ROWS
 from pointcalo.geometry import Geometry
 from pointcalo.interruption import Interruption
-from pointcalo.projection import Projector
+from pointcalo.projection import CountingProjector
 from pointcalo.showers import Incident, Showers
 from pointcalo.simulation import (
     Geant4Simulation,
@@ -92,9 +92,8 @@ class Production:
         self.config = config
         self.simulation = simulation
         self.interruption = interruption
-        self.project = Projector(simulation.geometry) if config.points == "cells" else None
+        self.project = CountingProjector(simulation.geometry) if config.points == "cells" else None
         self.failure: ChildProcessError | None = None
-        self._energy = self._outside = 0.0
         self._empty = 0
 
     @property
@@ -102,8 +101,7 @@ class Production:
         """What shares of the energy are outside every cell and, where known, behind the last."""
         text = ""
         if self.project is not None:
-            share = self._outside / self._energy if self._energy > 0 else 0.0
-            text = f", {_percent(share)} of the energy outside every cell"
+            text = f", {_percent(self.project.share)} of the energy outside every cell"
         if isinstance(self.simulation, ParametricSimulation) and self.simulation.energy > 0:
             share = self.simulation.behind / self.simulation.energy
             text += f", {_percent(share)} of the incident energy behind the last layer"
@@ -121,7 +119,7 @@ class Production:
         with tqdm(total=len(incident), unit="shower", desc="simulate", disable=None) as bar:
             try:
                 for showers in self._deposits(incident):
-                    rows = self._rows(showers)
+                    rows = showers if self.project is None else self.project(showers)
                     self._empty += int((rows.counts == 0).sum())
                     yield rows
                     bar.update(len(showers))
@@ -137,15 +135,6 @@ class Production:
         for first in range(0, len(incident), self.config.batch):
             part = incident[first : first + self.config.batch]
             yield from self.simulation.stream(part, self.config.seed, first)
-
-    def _rows(self, deposits: Showers) -> Showers:
-        if self.project is None:
-            return deposits
-        cells, outside = self.project(deposits)
-        energy = deposits.layer_sums(self.project.geometry.num_layers)[1].sum(1).double()
-        self._energy += float(energy.sum())
-        self._outside += float(energy @ outside.double())
-        return cells
 
 
 def _check(config: DictConfig) -> None:

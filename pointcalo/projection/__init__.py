@@ -1,6 +1,6 @@
 """Projection: points to the cells of a geometry, cells to dense images."""
 
 from pointcalo.projection.images import Window, images, to_points
-from pointcalo.projection.projector import Projector
+from pointcalo.projection.projector import CountingProjector, Projector
 
-__all__ = ["Projector", "Window", "images", "to_points"]
+__all__ = ["CountingProjector", "Projector", "Window", "images", "to_points"]

@@ -65,6 +65,35 @@ class Projector:
         )
 
 
+class CountingProjector:
+    """Projects batch after batch and counts the energy outside every cell.
+
+    Args:
+        geometry: the cells.
+
+    Attributes:
+        energy: of all batches so far, MeV.
+        outside: of it outside every cell, MeV.
+    """
+
+    def __init__(self, geometry: Geometry) -> None:
+        self.projector = Projector(geometry)
+        self.energy = self.outside = 0.0
+
+    @property
+    def share(self) -> float:
+        """Share of the energy outside every cell, 0 without energy."""
+        return self.outside / self.energy if self.energy > 0 else 0.0
+
+    def __call__(self, showers: Showers) -> Showers:
+        """Showers on cells; arguments and errors as `Projector`."""
+        projected, share = self.projector(showers)
+        energy = _energy_of(showers.energy, showers.ptr)
+        self.energy += float(energy.sum())
+        self.outside += float(energy @ share.double())
+        return projected
+
+
 def _energy_of(energy: Tensor, ptr: Tensor) -> Tensor:
     """Sums in double precision, so that the order of the points does not matter."""
     return segment_sum(energy.double(), ptr)

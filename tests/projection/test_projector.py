@@ -3,7 +3,7 @@
 import torch
 
 from pointcalo.geometry import Geometry
-from pointcalo.projection import Projector
+from pointcalo.projection import CountingProjector, Projector
 from pointcalo.showers import ENERGY, TIME, Incident, Showers, ptr_from_counts, segment_sum
 
 
@@ -106,3 +106,15 @@ def test_nothing_but_points_outside_or_without_energy() -> None:
     projected, outside = Projector(geometry)(showers.replace(points=points))
     assert projected.num_points == 0 and len(projected) == 3
     assert outside.tolist() == [1, 0, 0]
+
+
+def test_energy_outside_is_counted_over_batches() -> None:
+    geometry = Geometry.load("toy")
+    counting = CountingProjector(geometry)
+    assert counting.share == 0
+    batches = [_deposits(geometry), _deposits(geometry, num=500, spread_mm=200.0)]
+    held = sum(float(counting(batch).energy.sum(dtype=torch.float64)) for batch in batches)
+    total = sum(float(batch.energy.sum(dtype=torch.float64)) for batch in batches)
+    assert abs(counting.energy - total) < 1e-6 * total
+    assert abs(counting.energy - counting.outside - held) < 1e-5 * total
+    assert 0 < counting.share < 1 and counting.share == counting.outside / counting.energy
