@@ -18,8 +18,10 @@ from pointcalo.formats import open_showers, split_numbers
 from pointcalo.geometry import Geometry
 from pointcalo.projection import Projector
 from pointcalo.showers import ENERGY, Showers, X, Y
-from pointcalo.validation import auc_features
 from pointcalo.validation.compare import compare
+from pointcalo.validation.measurement import Measurement, measure
+from pointcalo.validation.metrics import Pair
+from pointcalo.validation.metrics.auc_features import auc_features
 from pointcalo.validation.pairing import matched
 from pointcalo.validation.samples import Sample, floor_from_rest, read_sample
 
@@ -102,19 +104,19 @@ def table(reference: Sample, geometry: Geometry, used: torch.Tensor) -> dict[str
     for name, distort in DISTORTIONS.items():
         random = torch.Generator().manual_seed(1)
         distorted = distort(raw, geometry, random).above_threshold(geometry)[0]
-        metrics = compare(reference.showers, distorted, floor, geometry)
+        metrics = compare(reference.measurement, measure([distorted], geometry), floor)
         rows[name] = {metric: compared.as_dict() for metric, compared in metrics.items()}
     return rows
 
 
-def alike(showers: Showers, geometry: Geometry, n: int, draws: int) -> list[tuple[float, float]]:
+def alike(showers: Measurement, n: int, draws: int) -> list[tuple[float, float]]:
     """AUC and its error between random samples of the same kind, matched in energy."""
     found = []
     for seed in range(draws):
         order = torch.randperm(len(showers), generator=torch.Generator().manual_seed(seed))
         first, rest = showers[order[:n]], showers[order[n:]]
         second = rest[matched(first.incident.energy, rest.incident.energy)]
-        auc = auc_features(first, second, geometry)
+        auc = auc_features(Pair(first, second))
         found.append((auc.value, auc.uncertainty))
     return found
 
@@ -128,8 +130,8 @@ def main() -> None:
     geometry = Geometry.load(file.geometry_name)
     used = split_numbers(len(file), "test")
     rows = table(read_sample(file, geometry, used), geometry, used)
-    showers = read_sample(file, geometry).showers
-    pairs = alike(showers, geometry, len(used), arguments.null)
+    showers = read_sample(file, geometry).measurement
+    pairs = alike(showers, len(used), arguments.null)
     print(json.dumps({"distortions": rows, "alike": pairs}, indent=2))
 
 

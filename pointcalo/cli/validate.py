@@ -15,11 +15,10 @@ from pointcalo.cli.reading import conventions
 from pointcalo.formats import open_showers, split_numbers
 from pointcalo.geometry import Geometry, geometry_names
 from pointcalo.validation.compare import broken_bounds, check_bounds, compare
-from pointcalo.validation.figures import comparison_figure
 from pointcalo.validation.folder import folder_beside
-from pointcalo.validation.hits import hits_of
 from pointcalo.validation.observables import OBSERVABLES
-from pointcalo.validation.report import REPORT, Report
+from pointcalo.validation.report.figures import comparison_figure
+from pointcalo.validation.report.page import REPORT, Report
 from pointcalo.validation.samples import (
     Floor,
     Sample,
@@ -50,10 +49,9 @@ def run(config: DictConfig) -> int:
     with folder_beside(config.output, mark=REPORT) as folder:
         reference, generated, floor, split = _samples(config, geometry)
         comparisons = compare(
-            reference.showers,
-            generated.showers,
+            reference.measurement,
+            generated.measurement,
             floor,
-            geometry,
             seed=config.seed,
             repeats=config.repeats,
         )
@@ -62,7 +60,7 @@ def run(config: DictConfig) -> int:
             generated,
             comparisons,
             broken_bounds(comparisons, bounds),
-            _figures(reference, generated, geometry),
+            _figures(reference, generated),
             _about(config, geometry, floor, split),
         )
         report.write(folder)
@@ -101,12 +99,9 @@ def _samples(config: DictConfig, geometry: Geometry) -> tuple[Sample, Sample, Fl
     return reference, generated, floor, split
 
 
-def _figures(reference: Sample, generated: Sample, geometry: Geometry) -> dict[str, str]:
-    first, second = (hits_of(sample.showers, geometry) for sample in (reference, generated))
-    return {
-        observable.name: comparison_figure(observable, observable(first), observable(second))
-        for observable in OBSERVABLES
-    }
+def _figures(reference: Sample, generated: Sample) -> dict[str, str]:
+    first, second = reference.measurement.values, generated.measurement.values
+    return {o.name: comparison_figure(o, first[o.name], second[o.name]) for o in OBSERVABLES}
 
 
 def _about(config: DictConfig, geometry: Geometry, floor: Floor, split: str) -> dict[str, str]:

@@ -4,75 +4,22 @@ A generator with the right profiles and spectrum still fails here when it lights
 regard to their neighbours, so these features belong to every classifier of the package.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
-from pointcalo.geometry import Geometry
-from pointcalo.showers import ShowerFrame, Showers
-from pointcalo.validation.hits import Hits, LitCells
+from pointcalo.validation.hits import Hits
+from pointcalo.validation.surroundings import Surroundings
 
 MAX_COUNTED = 5
 EXCESS_ZONES = (1.0, 3.0, 10.0, float("inf"))
 
 
-@dataclass(frozen=True)
-class Surroundings:
-    """What lies around each hit.
-
-    Attributes:
-        same: Hits on the neighbouring cells of the same detector layer, [P, D], -1 where unlit.
-        following: The hit at the same position about the axis in the next layer, [P], or -1.
-        preceding: The same in the layer before, [P].
-        second: The same two layers on, [P].
-        around: Number of lit cells about that position in the next and previous layer, [P].
-    """
-
-    same: Tensor
-    following: Tensor
-    preceding: Tensor
-    second: Tensor
-    around: Tensor
-
-
-def surroundings(showers: Showers, hits: Hits, geometry: Geometry) -> Surroundings:
-    """Look up the lit cells about each hit in its own and in the adjacent detector layers."""
-    lit = LitCells(hits, geometry.num_cells)
-    axis = ShowerFrame(showers.incident, geometry.layer_z).axis
-    offset = showers.xy - axis[hits.shower, hits.layer]
-
-    def beside(cell: Tensor) -> Tensor:
-        table = geometry.neighbour_table(cell.clamp(min=0))
-        table = torch.where(cell[:, None] >= 0, table, -1)
-        return lit.hit_at(hits.shower[:, None], table)
-
-    def along(step: int) -> Tensor:
-        layer = hits.layer + step
-        exists = (layer >= 0) & (layer < geometry.num_layers)
-        layer = layer.clamp(0, geometry.num_layers - 1)
-        cell = geometry.cell_at(layer, axis[hits.shower, layer] + offset)
-        return torch.where(exists, cell, -1)
-
-    following, preceding = along(1), along(-1)
-    around = (beside(following) >= 0).sum(1) + (beside(preceding) >= 0).sum(1)
-    return Surroundings(
-        same=beside(hits.cell),
-        following=lit.hit_at(hits.shower, following),
-        preceding=lit.hit_at(hits.shower, preceding),
-        second=lit.hit_at(hits.shower, along(2)),
-        around=around,
-    )
-
-
-def clustering_features(
-    showers: Showers, hits: Hits, geometry: Geometry, pitch_mm: float
-) -> dict[str, Tensor]:
+def clustering_features(hits: Hits, pitch_mm: float) -> dict[str, Tensor]:
     """Clustering features by name, [S] each; NaN where a shower does not define one."""
-    near = surroundings(showers, hits, geometry)
+    near = hits.surroundings
     return {
         **_counts(hits, near),
         **_zones(hits, near, pitch_mm),

@@ -10,44 +10,41 @@ import torch
 from torch import Tensor
 
 from pointcalo.geometry import Geometry
-from pointcalo.showers import Incident, Showers
+from pointcalo.showers import Incident
 from pointcalo.validation.clustering import clustering_features
-from pointcalo.validation.hits import Groups, Hits, hits_of
+from pointcalo.validation.hits import Hits
 
 RING_PITCHES = (0.5, 1.0, 1.5, 2.0, 3.0, 4.5, 7.0, 11.0, 18.0)
 SPECTRUM_EXCESS = (1.0, 1.4, 1.9, 2.5, 3.3, 4.5, 6.5, 10.0, 18.0, 35.0, 80.0, 200.0)
 HOTTEST_CELLS = 5
 
 
-def high_level_features(showers: Showers, geometry: Geometry) -> dict[str, Tensor]:
+def high_level_features(hits: Hits, pitch_mm: float) -> dict[str, Tensor]:
     """Features of every shower by name, clustering features included.
 
     Args:
-        showers: S showers on cells of `geometry`, threshold already applied.
-        geometry: The detector.
+        hits: Of S showers.
+        pitch_mm: Unit of lengths, see `median_pitch_mm`.
 
     Returns:
         Name to values [S], float64; NaN where a shower does not define the feature.
     """
-    hits = hits_of(showers, geometry)
-    pitch_mm = median_pitch_mm(hits, geometry)
     return {
-        **_incident(showers.incident),
+        **_incident(hits.incident),
         **_totals(hits),
         **_layers(hits),
         **_thirds(hits),
         **_longitudinal(hits),
         **_radial(hits, pitch_mm),
         **_spectrum(hits),
-        **clustering_features(showers, hits, geometry, pitch_mm),
+        **clustering_features(hits, pitch_mm),
     }
 
 
-def median_pitch_mm(hits: Hits, geometry: Geometry) -> float:
-    """Median over the hits of the square root of their cell's area, in mm."""
-    if not len(hits.cell):
-        return 1.0
-    return float(geometry.area(hits.cell).double().sqrt().median())
+def median_pitch_mm(geometry: Geometry) -> float:
+    """Median over the cells of the square root of their area, in mm."""
+    cell = torch.arange(geometry.num_cells)
+    return float(geometry.area(cell).double().sqrt().median())
 
 
 def _incident(incident: Incident) -> dict[str, Tensor]:
@@ -77,7 +74,7 @@ def _totals(hits: Hits) -> dict[str, Tensor]:
 
 def _layers(hits: Hits) -> dict[str, Tensor]:
     """Share of energy, hits, width and hottest cell of every detector layer."""
-    layer = Groups(hits, hits.layer, hits.num_layers)
+    layer = hits.layers
     columns = {
         "share": layer.energy / layer.energy.sum(1, keepdim=True),
         "hits": layer.sum(torch.ones_like(hits.energy)),
@@ -92,7 +89,7 @@ def _thirds(hits: Hits) -> dict[str, Tensor]:
 
     Per layer they would be so many noisy columns that the classifier sees less, not more.
     """
-    third = Groups(hits, hits.layer * 3 // hits.num_layers, 3)
+    third = hits.grouped(hits.layer * 3 // hits.num_layers, 3)
     number = third.sum(torch.ones_like(hits.energy))
     columns = {
         "u_mm": third.centre[..., 0],
@@ -115,7 +112,7 @@ def _spread(group: str, columns: dict[str, Tensor]) -> dict[str, Tensor]:
 def _longitudinal(hits: Hits) -> dict[str, Tensor]:
     """Moments of the energy in depth, and how rough the profile is from layer to layer."""
     depth = hits.layer_z[hits.layer]
-    layer = Groups(hits, hits.layer, hits.num_layers)
+    layer = hits.layers
     energy, number = layer.energy, layer.sum(torch.ones_like(depth))
     total = energy.sum(1)
     mean = hits.per_shower(hits.energy * depth) / total

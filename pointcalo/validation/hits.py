@@ -1,4 +1,6 @@
-"""Hits of a sample in the frame of their showers, and lit cells looked up by cell."""
+"""Hits of a sample in the frame of their showers, their sums, and what lies around each."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,7 +9,10 @@ import torch
 from torch import Tensor
 
 from pointcalo.geometry import Geometry
-from pointcalo.showers import Incident, ShowerFrame, Showers
+from pointcalo.showers import TIME, Incident, ShowerFrame, Showers
+from pointcalo.validation.groups import Groups
+from pointcalo.validation.surroundings import Surroundings, surroundings_of
+from pointcalo.validation.values import Values
 
 MIN_SCALE = 0.01
 """MeV; the unit of `Hits.excess` in detector layers whose threshold is lower, or none."""
@@ -19,21 +24,27 @@ class Hits:
 
     Attributes:
         incident: The incident particles, S of them.
-        layer_z: Depth of the layers in mm, [L] float64.
+        geometry: Their detector.
+        axis: Where the incident axis crosses each layer, x, y in mm, [S, L, 2].
         shower: Number of the hit's shower, [P].
         layer: Its detector layer, [P].
         cell: Its cell, [P].
         energy: Its energy in MeV, [P] float64.
+        time: Its time in ns, [P] float64.
+        xy: Its transverse position in mm, [P, 2].
         uv: Transverse position about the incident axis, u along the tilt, in mm, [P, 2] float64.
         excess: Its energy in units of its layer's threshold (at least MIN_SCALE), [P] float64.
     """
 
     incident: Incident
-    layer_z: Tensor
+    geometry: Geometry
+    axis: Tensor
     shower: Tensor
     layer: Tensor
     cell: Tensor
     energy: Tensor
+    time: Tensor
+    xy: Tensor
     uv: Tensor
     excess: Tensor
 
@@ -45,9 +56,19 @@ class Hits:
     @property
     def num_layers(self) -> int:
         """L."""
-        return len(self.layer_z)
+        return self.geometry.num_layers
 
-    @property
+    @cached_property
+    def layer_z(self) -> Tensor:
+        """Depth of the layers in mm, [L] float64."""
+        return self.geometry.layer_z.double()
+
+    @cached_property
+    def depth(self) -> Tensor:
+        """Depth of each hit in mm, [P]."""
+        return self.layer_z[self.layer]
+
+    @cached_property
     def radius(self) -> Tensor:
         """Distance from the incident axis in the plane of the layer in mm, [P]."""
         return self.uv.norm(dim=1)
@@ -60,6 +81,46 @@ class Hits:
         """Mean of `values` [P] over the hits of each shower, [S]; NaN where there is none."""
         weight = torch.ones_like(self.energy) if where is None else where.double()
         return self.per_shower(values.double() * weight) / self.per_shower(weight)
+
+    @cached_property
+    def total(self) -> Tensor:
+        """Energy of each shower in MeV, [S]."""
+        return self.per_shower(self.energy)
+
+    @cached_property
+    def share(self) -> Tensor:
+        """Share of its shower's energy that each hit has, [P]."""
+        return self.energy / self.total[self.shower]
+
+    def weighted_mean(self, values: Tensor) -> Tensor:
+        """Energy-weighted mean of `values` [P] in each shower, [S]; NaN for one without hits."""
+        return self.per_shower(self.energy * values) / self.total
+
+    @cached_property
+    def layers(self) -> Groups:
+        """Sums over the hits of each shower in each detector layer."""
+        return self.grouped(self.layer, self.num_layers)
+
+    def grouped(self, group: Tensor, num_groups: int) -> Groups:
+        """Sums over the hits of each shower in groups, given the group of each hit [P]."""
+        return Groups(self.energy, self.uv, self.shower, self.num_showers, group, num_groups)
+
+    @cached_property
+    def surroundings(self) -> Surroundings:
+        """What lies around each hit."""
+        return surroundings_of(
+            self.geometry,
+            self.shower,
+            self.layer,
+            self.cell,
+            self.xy - self.axis[self.shower, self.layer],
+            self.axis,
+        )
+
+    def values(self, values: Tensor, weight: Tensor | None = None) -> Values:
+        """One value [P] a hit, each weighing 1 or its `weight` [P], for an observable."""
+        weight = torch.ones_like(self.energy) if weight is None else weight
+        return Values.of_hits(values, weight, self.shower, self.num_showers)
 
 
 def hits_of(showers: Showers, geometry: Geometry) -> Hits:
@@ -81,72 +142,14 @@ def hits_of(showers: Showers, geometry: Geometry) -> Hits:
     frame = ShowerFrame(showers.incident, geometry.layer_z)
     return Hits(
         incident=showers.incident,
-        layer_z=geometry.layer_z.double(),
+        geometry=geometry,
+        axis=frame.axis,
         shower=showers.index,
         layer=showers.layer,
         cell=cell,
         energy=showers.energy.double(),
+        time=showers.points[:, TIME].double(),
+        xy=showers.xy,
         uv=frame.to_frame(showers.xy, showers.layer, showers.index).double(),
         excess=showers.energy.double() / scale[showers.layer],
     )
-
-
-class Groups:
-    """Sums over the hits of each shower that share a group: a detector layer, or several.
-
-    Args:
-        hits: Hits of S showers.
-        group: Group of each hit, 0..number-1, [P].
-        number: Number of groups, G.
-    """
-
-    def __init__(self, hits: Hits, group: Tensor, number: int) -> None:
-        self.hits = hits
-        self.shape = (hits.num_showers, number)
-        self.slot = hits.shower * number + group
-
-    def sum(self, values: Tensor) -> Tensor:
-        """Sum of `values` [P] over each group, [S, G]; 0 for a group without hits."""
-        return torch.bincount(self.slot, values, self.shape[0] * self.shape[1]).view(self.shape)
-
-    @cached_property
-    def energy(self) -> Tensor:
-        """Energy in MeV, [S, G]."""
-        return self.sum(self.hits.energy)
-
-    @cached_property
-    def centre(self) -> Tensor:
-        """Centre of energy (u, v) in mm, [S, G, 2]; NaN for a group without hits."""
-        u, v = self.hits.uv.unbind(1)
-        sums = [self.sum(self.hits.energy * position) for position in (u, v)]
-        return torch.stack(sums, dim=-1) / self.energy[..., None]
-
-    @property
-    def width_mm(self) -> Tensor:
-        """Energy-weighted spread sqrt(<(u - <u>)^2 + (v - <v>)^2>) in mm, [S, G]; NaN if empty."""
-        apart = self.hits.uv - self.centre.view(-1, 2)[self.slot]
-        return (self.sum(self.hits.energy * apart.square().sum(1)) / self.energy).sqrt()
-
-    @property
-    def hottest(self) -> Tensor:
-        """Largest energy of one hit in MeV, [S, G]; 0 for a group without hits."""
-        largest = torch.zeros(self.shape[0] * self.shape[1], dtype=torch.float64)
-        return largest.scatter_reduce(0, self.slot, self.hits.energy, "amax").view(self.shape)
-
-
-class LitCells:
-    """Energy of any (shower, cell), by binary search in the sorted keys of the lit cells."""
-
-    def __init__(self, hits: Hits, num_cells: int) -> None:
-        self.num_cells = num_cells
-        self.key, self.order = torch.sort(hits.shower * num_cells + hits.cell)
-        self.energy = hits.energy[self.order]
-
-    def hit_at(self, shower: Tensor, cell: Tensor) -> Tensor:
-        """Number of the hit on each cell, -1 where it is not lit or is no cell (-1); any shape."""
-        if not len(self.key):
-            return torch.full_like(cell, -1)
-        key = shower * self.num_cells + cell
-        slot = torch.searchsorted(self.key, key).clamp(max=len(self.key) - 1)
-        lit = (self.key[slot] == key) & (cell >= 0)
-        return torch.where(lit, self.order[slot], -1)

@@ -1,5 +1,6 @@
-"""Samples of showers to compare: read, put on cells and cut at threshold; and the floor's pair."""
+"""Samples of showers to compare: read, put on cells, cut at threshold, measured; the floor."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -11,24 +12,27 @@ from pointcalo.formats.shower_file import ShowerFile
 from pointcalo.formats.stream import SPLITS
 from pointcalo.geometry import Geometry
 from pointcalo.showers import Showers
+from pointcalo.validation.measurement import Measurement, measure
 from pointcalo.validation.pairing import halves, matched, same_incident
 
 CHECKED_SHOWERS = 10
+FIRST_SHOWERS = 50
+BATCH_POINTS = 200_000
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Showers on cells above threshold, and where they are from.
+    """Showers of a file as they were measured.
 
     Attributes:
-        showers: S showers.
         file: Where they were read.
+        measurement: What was measured of them.
         outside: Share of the energy outside every cell.
         below_threshold: Share of the energy on cells that was below threshold.
     """
 
-    showers: Showers
     file: ShowerFile
+    measurement: Measurement
     outside: float
     below_threshold: float
 
@@ -48,13 +52,13 @@ class Floor:
         description: How they were chosen, one sentence.
     """
 
-    reference: Showers
-    other: Showers
+    reference: Measurement
+    other: Measurement
     description: str
 
 
 def read_sample(file: ShowerFile, geometry: Geometry, numbers: Tensor | None = None) -> Sample:
-    """Read showers of a file, all or those numbered, and put them on cells above threshold.
+    """Read showers of a file, all or those numbered, put them on cells above threshold, measure.
 
     Raises:
         ValueError: Another geometry, a row that cannot be used, or no hit above threshold.
@@ -63,11 +67,22 @@ def read_sample(file: ShowerFile, geometry: Geometry, numbers: Tensor | None = N
     file.check_geometry(geometry)
     if file.points == "cells":
         check_centres(file.read(slice(CHECKED_SHOWERS)), geometry, str(file.path))
+    numbers = torch.arange(len(file)) if numbers is None else numbers
     prepare = Preparation(geometry)
-    showers = prepare(file.read(numbers))
-    if showers.num_points == 0:
+    measurement = measure(map(prepare, _batches(file, numbers)), geometry)
+    if measurement.showers.num_points == 0:
         raise ValueError(f"{file.path}: no hit above the threshold of geometry {geometry.name!r}")
-    return Sample(showers, file, prepare.outside, prepare.below_threshold)
+    return Sample(file, measurement, prepare.outside, prepare.below_threshold)
+
+
+def _batches(file: ShowerFile, numbers: Tensor) -> Iterator[Showers]:
+    """Showers of a file in the order named, in batches of about as many points."""
+    start, points = 0, 0
+    while start < len(numbers):
+        size = FIRST_SHOWERS if points == 0 else max(1, BATCH_POINTS * start // points)
+        showers = file.read(numbers[start : start + size])
+        yield showers
+        start, points = start + len(showers), points + showers.num_points
 
 
 def choose_split(reference: ShowerFile, generated: ShowerFile, split: str | None) -> str:
@@ -88,8 +103,8 @@ def choose_split(reference: ShowerFile, generated: ShowerFile, split: str | None
 
 def floor_from_file(reference: Sample, other: Sample) -> Floor:
     """Floor from an independent file of the same kind."""
-    n = min(len(reference.showers), len(other.showers))
-    first, second = reference.showers, other.showers
+    first, second = reference.measurement, other.measurement
+    n = min(len(first), len(second))
     if same_incident(first.incident[:n], second.incident[:n]):
         text = (
             f"reference against {other.file.path.name}, the same {n} incident particles on both "
@@ -115,16 +130,16 @@ def floor_from_rest(reference: Sample, geometry: Geometry, used: Tensor, seed: i
     over = torch.ones(len(file), dtype=torch.bool)
     over[used] = False
     rest = over.nonzero()[:, 0]
-    n = len(reference.showers)
-    energy = reference.showers.incident.energy
+    measured = reference.measurement
+    n, energy = len(measured), measured.incident.energy
     if len(rest) >= n:
         chosen = rest[matched(energy, file.incident().energy[rest])]
-        other = read_sample(file, geometry, chosen).showers
+        other = read_sample(file, geometry, chosen).measurement
         text = f"reference against {n} other showers of its file with the same energy spectrum"
-        return Floor(reference.showers, other, text)
+        return Floor(measured, other, text)
     first, second = halves(energy, seed)
     text = (
         f"two halves of the reference, {len(first)} showers each: half as many as in the "
         "comparison, so distances come out larger (give floor=FILE for as many)"
     )
-    return Floor(reference.showers[first], reference.showers[second], text)
+    return Floor(measured[first], measured[second], text)

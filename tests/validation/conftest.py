@@ -7,6 +7,7 @@ from torch import Tensor
 from pointcalo.geometry import Geometry
 from pointcalo.projection import Projector
 from pointcalo.showers import Incident, Showers, ptr_from_counts
+from pointcalo.validation.measurement import Measurement, measure
 
 
 @pytest.fixture(scope="session")
@@ -69,3 +70,9 @@ def place(toy: Geometry) -> Callable[..., Showers]:
         return Showers(points, table[:, 1].long(), ptr_from_counts(counts), incident)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def measure_toy(toy: Geometry) -> Callable[[Showers], Measurement]:
+    """Measure showers on the toy, cut at threshold."""
+    return lambda showers: measure([showers.above_threshold(toy)[0]], toy)

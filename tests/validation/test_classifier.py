@@ -3,11 +3,18 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pointcalo.geometry import Geometry
-from pointcalo.showers import ENERGY, Showers
-from pointcalo.validation import auc_features
-from pointcalo.validation.classifier import area_under_curve, held_out_scores, same_incident
-from pointcalo.validation.metrics import DIFFERENT_INCIDENT, OK, TOO_FEW
+from pointcalo.showers import Showers
+from pointcalo.validation.measurement import Measurement
+from pointcalo.validation.metrics import Pair
+from pointcalo.validation.metrics.auc_features import (
+    area_under_curve,
+    auc_features,
+    held_out_scores,
+)
+from pointcalo.validation.metrics.estimate import DIFFERENT_INCIDENT, OK, TOO_FEW
+from pointcalo.validation.pairing import same_incident
+
+Measure = Callable[[Showers], Measurement]
 
 
 def test_area_under_curve_counts_pairs() -> None:
@@ -25,9 +32,9 @@ def test_held_out_scores_have_not_seen_the_shower() -> None:
 
 
 def test_two_samples_of_the_same_distribution_are_not_told_apart(
-    make_showers: Callable[..., Showers], toy: Geometry
+    make_showers: Callable[..., Showers], measure_toy: Measure
 ) -> None:
-    auc = auc_features(make_showers(1000, seed=1), make_showers(1000, seed=2), toy)
+    auc = auc_features(Pair(*(measure_toy(make_showers(1000, seed=seed)) for seed in (1, 2))))
     assert auc.status == OK
     assert auc.n == 1000
     assert 0.005 < auc.uncertainty < 0.02
@@ -35,22 +42,14 @@ def test_two_samples_of_the_same_distribution_are_not_told_apart(
 
 
 def test_narrower_showers_are_found_but_too_few_satisfy_no_bound(
-    make_showers: Callable[..., Showers], toy: Geometry
+    make_showers: Callable[..., Showers], measure_toy: Measure
 ) -> None:
     reference = make_showers(300, seed=1)
-    auc = auc_features(reference, make_showers(300, seed=2, spot_mm=20.0), toy)
+    auc = auc_features(
+        Pair(measure_toy(reference), measure_toy(make_showers(300, seed=2, spot_mm=20.0)))
+    )
     assert auc.value > 0.7
     assert (auc.status, auc.n) == (TOO_FEW, 300)
-
-
-def test_threshold_is_applied(make_showers: Callable[..., Showers], toy: Geometry) -> None:
-    reference = make_showers(30, seed=1)
-    points = reference.points.clone()
-    points[::3, ENERGY] = 0.07
-    noisy = reference.replace(points=points)
-    assert auc_features(noisy, reference, toy) == auc_features(
-        noisy.above_threshold(toy)[0], reference, toy
-    )
 
 
 def test_other_incident_particles_are_flagged(make_showers: Callable[..., Showers]) -> None:
@@ -61,16 +60,16 @@ def test_other_incident_particles_are_flagged(make_showers: Callable[..., Shower
 
 
 def test_other_incident_particles_satisfy_no_bound(
-    make_showers: Callable[..., Showers], toy: Geometry, monkeypatch: pytest.MonkeyPatch
+    make_showers: Callable[..., Showers], measure_toy: Measure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pointcalo.validation.classifier.MIN_SHOWERS", 20)
+    monkeypatch.setattr("pointcalo.validation.metrics.auc_features.MIN_SHOWERS", 20)
     first, second = (make_showers(20, seed=1, incident_seed=seed) for seed in (0, 1))
-    assert auc_features(first, second, toy).status == DIFFERENT_INCIDENT
+    assert auc_features(Pair(measure_toy(first), measure_toy(second))).status == DIFFERENT_INCIDENT
 
 
 def test_a_handful_of_showers_is_refused(
-    make_showers: Callable[..., Showers], toy: Geometry
+    make_showers: Callable[..., Showers], measure_toy: Measure
 ) -> None:
     showers = make_showers(9, seed=1)
     with pytest.raises(ValueError, match="at least 10 showers a side, got 9"):
-        auc_features(showers, showers, toy)
+        auc_features(Pair(measure_toy(showers), measure_toy(showers)))

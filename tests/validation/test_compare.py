@@ -5,31 +5,36 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from pointcalo.geometry import Geometry
 from pointcalo.showers import ENERGY, Showers
 from pointcalo.validation.compare import (
-    METRICS,
     Comparison,
     broken_bounds,
     check_bounds,
     compare,
 )
-from pointcalo.validation.metrics import TOO_FEW, UNDEFINED, Metric
+from pointcalo.validation.measurement import Measurement
+from pointcalo.validation.metrics import METRICS, Estimate
+from pointcalo.validation.metrics.estimate import TOO_FEW, UNDEFINED
 from pointcalo.validation.samples import Floor
+
+Measure = Callable[[Showers], Measurement]
+BY_NAME = {metric.name: metric for metric in METRICS}
 
 
 @pytest.fixture(scope="module")
-def hotter(make_showers: Callable[..., Showers], toy: Geometry) -> dict[str, Comparison]:
+def hotter(make_showers: Callable[..., Showers], measure_toy: Measure) -> dict[str, Comparison]:
     """Showers whose hits have 10 % more energy, and fewer of them than in the reference."""
     reference = make_showers(80, seed=1)
     points = reference.points.clone()
     points[:, ENERGY] *= 1.1
-    floor = Floor(make_showers(40, seed=1), make_showers(40, seed=2), "two samples")
-    return compare(reference, reference.replace(points=points)[:60], floor, toy)
+    samples = [make_showers(40, seed=seed) for seed in (1, 2)]
+    floor = Floor(*map(measure_toy, samples), "two samples")
+    hot = reference.replace(points=points)[:60]
+    return compare(measure_toy(reference), measure_toy(hot), floor)
 
 
 def test_every_metric_has_value_error_floor_and_n(hotter: dict[str, Comparison]) -> None:
-    assert tuple(hotter) == METRICS
+    assert list(hotter) == [metric.name for metric in METRICS]
     for name, compared in hotter.items():
         entry = compared.as_dict()
         assert (entry["n"], entry["floor_n"]) == (60, 40), name
@@ -38,16 +43,16 @@ def test_every_metric_has_value_error_floor_and_n(hotter: dict[str, Comparison])
 
 
 def test_hotter_hits_change_energies_and_nothing_else(hotter: dict[str, Comparison]) -> None:
-    assert hotter["response_bias"].metric.value == pytest.approx(0.1, abs=1e-5)
-    assert hotter["wasserstein_cell_energy"].metric.value > 0.05
-    assert hotter["wasserstein_cell_energy"].unit == "MeV"
+    assert hotter["response_bias"].estimate.value == pytest.approx(0.1, abs=1e-5)
+    assert hotter["wasserstein_cell_energy"].estimate.value > 0.05
+    assert hotter["wasserstein_cell_energy"].metric.unit == "MeV"
     for name in ("hits", "layer_hits", "longitudinal", "radial", "centre_u", "centre_depth"):
-        assert hotter[f"wasserstein_{name}"].metric.value == pytest.approx(0, abs=1e-4)
+        assert hotter[f"wasserstein_{name}"].estimate.value == pytest.approx(0, abs=1e-4)
         assert hotter[f"wasserstein_{name}"].floor.value > 0
 
 
 def test_too_few_showers_satisfy_no_bound(hotter: dict[str, Comparison]) -> None:
-    assert hotter["auc_features"].metric.status == TOO_FEW
+    assert hotter["auc_features"].estimate.status == TOO_FEW
     assert broken_bounds(hotter, {"auc_features": 1.0}) == [
         "auc_features: too few (n = 60), satisfies no bound"
     ]
@@ -58,14 +63,15 @@ def test_bounds_are_on_the_absolute_value(hotter: dict[str, Comparison]) -> None
     assert broken_bounds(hotter, {"response_bias": 0.05}) == [
         "response_bias: 0.1, the bound is 0.05"
     ]
-    lower = {"response_bias": Comparison(Metric(-0.1, 0.01, 60), Metric(0.0, 0.01, 60))}
+    low, even = Estimate(-0.1, 0.01, 60), Estimate(0.0, 0.01, 60)
+    lower = {"response_bias": Comparison(BY_NAME["response_bias"], low, even)}
     assert broken_bounds(lower, {"response_bias": 0.05})
 
 
 @pytest.mark.parametrize(
     ("bounds", "message"),
     [
-        ({"auc": 0.7}, "bounds.auc: no such metric; there are: auc_features, "),
+        ({"auc": 0.7}, "bounds.auc: no such metric; did you mean auc_features"),
         ({"auc_features": -1}, "bounds.auc_features: got -1, expected a number above 0"),
         ({"auc_features": "low"}, "got 'low', expected a number"),
         ({"auc_features": math.nan}, "got nan, expected a number"),
@@ -77,26 +83,26 @@ def test_senseless_bounds_are_refused(bounds: dict, message: str) -> None:
 
 
 def test_what_is_not_finite_is_written_as_null() -> None:
-    metric = Metric(math.nan, math.inf, 10, UNDEFINED)
-    entry = Comparison(metric, metric).as_dict()
+    estimate = Estimate(math.nan, math.inf, 10, UNDEFINED)
+    entry = Comparison(METRICS[0], estimate, estimate).as_dict()
     assert entry["value"] is entry["uncertainty"] is entry["floor"] is None
     assert entry["status"] == UNDEFINED
 
 
 def test_a_handful_of_showers_is_refused(
-    make_showers: Callable[..., Showers], toy: Geometry
+    make_showers: Callable[..., Showers], measure_toy: Measure
 ) -> None:
-    showers = make_showers(19, seed=1)
-    floor = Floor(showers, showers, "")
+    few = measure_toy(make_showers(19, seed=1))
     with pytest.raises(ValueError, match="at least 20 showers a side, got 19"):
-        compare(showers, showers, floor, toy)
+        compare(few, few, Floor(few, few, ""))
 
 
 def test_showers_without_hits_among_others_do_no_harm(
-    make_showers: Callable[..., Showers], toy: Geometry
+    make_showers: Callable[..., Showers], measure_toy: Measure
 ) -> None:
     reference = make_showers(40, seed=1)
     lost = reference.keep(reference.index % 4 > 0)
-    found = compare(reference, lost, Floor(reference, lost, ""), toy)
-    assert found["wasserstein_hits"].metric.value > 0
-    assert all(torch.tensor(c.metric.value).isfinite() for c in found.values())
+    first, second = measure_toy(reference), measure_toy(lost)
+    found = compare(first, second, Floor(first, second, ""))
+    assert found["wasserstein_hits"].estimate.value > 0
+    assert all(torch.tensor(c.estimate.value).isfinite() for c in found.values())

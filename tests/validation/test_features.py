@@ -5,8 +5,9 @@ import torch
 
 from pointcalo.geometry import Geometry
 from pointcalo.showers import Showers
-from pointcalo.validation.features import high_level_features
-from pointcalo.validation.hits import LitCells, hits_of
+from pointcalo.validation.features import high_level_features, median_pitch_mm
+from pointcalo.validation.hits import hits_of
+from pointcalo.validation.surroundings import LitCells
 
 # In the toy hexagons lie 12 mm apart; its threshold is 0.075 MeV.
 TRIANGLE = [
@@ -17,9 +18,13 @@ TRIANGLE = [
 ]
 
 
+def features_of(showers: Showers, geometry: Geometry) -> dict[str, torch.Tensor]:
+    return high_level_features(hits_of(showers, geometry), median_pitch_mm(geometry))
+
+
 @pytest.fixture(scope="module")
 def triangle(place: Callable[..., Showers], toy: Geometry) -> dict[str, float]:
-    features = high_level_features(place(TRIANGLE), toy)
+    features = features_of(place(TRIANGLE), toy)
     return {name: float(values[0]) for name, values in features.items()}
 
 
@@ -75,9 +80,9 @@ def test_batch_equals_showers_one_by_one(
     make_showers: Callable[..., Showers], toy: Geometry
 ) -> None:
     showers = make_showers(5, seed=1)
-    together = high_level_features(showers, toy)
+    together = features_of(showers, toy)
     for number in range(5):
-        alone = high_level_features(showers[number], toy)
+        alone = features_of(showers[number], toy)
         for name, values in alone.items():
             torch.testing.assert_close(values[0], together[name][number], equal_nan=True)
 
@@ -96,7 +101,7 @@ def test_turning_a_shower_about_the_axis_of_the_lattice_changes_the_azimuth_only
         cell=None,
         incident=type(incident)(incident.energy, direction, position, incident.pdg),
     )
-    before, after = high_level_features(showers, toy), high_level_features(turned, toy)
+    before, after = features_of(showers, toy), features_of(turned, toy)
     for name in before.keys() - {"incident_azimuth", "incident_x_mm", "incident_y_mm"}:
         torch.testing.assert_close(
             before[name], after[name], equal_nan=True, atol=2e-2, rtol=1e-3, msg=name
@@ -106,7 +111,7 @@ def test_turning_a_shower_about_the_axis_of_the_lattice_changes_the_azimuth_only
 def test_empty_shower_has_features_without_infinities(
     place: Callable[..., Showers], toy: Geometry
 ) -> None:
-    features = high_level_features(place(TRIANGLE, number=2), toy)
+    features = features_of(place(TRIANGLE, number=2), toy)
     assert features["hits"].tolist() == [4, 0]
     finite = {name for name, values in features.items() if bool(values[1].isfinite())}
     assert {"hits", "isolated_number", "clusters_flat_number", "depth_empty"} <= finite
@@ -116,7 +121,7 @@ def test_lit_cells_finds_hits_of_the_same_shower_only(
     place: Callable[..., Showers], toy: Geometry
 ) -> None:
     hits = hits_of(place([(0, 0, 0.0, 0.0, 1.0), (1, 0, 12.0, 0.0, 2.0)], number=2), toy)
-    lit = LitCells(hits, toy.num_cells)
+    lit = LitCells(hits.shower, hits.cell, toy.num_cells)
     assert lit.hit_at(torch.tensor([0, 1]), hits.cell).tolist() == [0, 1]
     assert lit.hit_at(torch.tensor([1, 0]), hits.cell).tolist() == [-1, -1]
     assert lit.hit_at(torch.tensor([0]), torch.tensor([-1])).tolist() == [-1]
@@ -124,4 +129,4 @@ def test_lit_cells_finds_hits_of_the_same_shower_only(
 
 def test_rows_outside_every_cell_are_refused(place: Callable[..., Showers], toy: Geometry) -> None:
     with pytest.raises(ValueError, match="1 of 1 rows lie on no cell of geometry 'toy'"):
-        high_level_features(place([(0, 0, 900.0, 0.0, 1.0)]), toy)
+        features_of(place([(0, 0, 900.0, 0.0, 1.0)]), toy)

@@ -1,18 +1,38 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from scipy.stats import wasserstein_distance
 from torch import Tensor
 
-from pointcalo.validation.binning import bin_edges, bin_of
-from pointcalo.validation.metrics import UNDEFINED, relative_bias, separation, wasserstein
-from pointcalo.validation.observables import Values
+from pointcalo.validation.metrics.binning import bin_edges, bin_of
+from pointcalo.validation.metrics.distances import separation, wasserstein
+from pointcalo.validation.metrics.estimate import UNDEFINED, Estimate, Resampling
+from pointcalo.validation.metrics.moments import relative_bias
+from pointcalo.validation.values import Values
 
 
 def values(value: Tensor, weight: Tensor | None = None, group: Tensor | None = None) -> Values:
     weight = torch.ones_like(value) if weight is None else weight
     group = torch.zeros(len(value), dtype=torch.int64) if group is None else group
     return Values(value, weight, torch.arange(len(value)), group, len(value), int(group.max()) + 1)
+
+
+def draws(first: Values, second: Values, *, paired: bool = False, seed: int = 1) -> Resampling:
+    return Resampling((first.num_showers, second.num_showers), paired, seed)
+
+
+def distance(first: Values, second: Values, **how: Any) -> Estimate:
+    return wasserstein(first, second, draws(first, second, **how))
+
+
+def power(first: Values, second: Values, edges: Tensor) -> Estimate:
+    return separation(first, second, edges, draws(first, second))
+
+
+def bias(first: Values, second: Values, **how: Any) -> Estimate:
+    return relative_bias(first, second, draws(first, second, **how))
 
 
 def normal(number: int, seed: int, mean: float = 0.0) -> Tensor:
@@ -23,7 +43,7 @@ def normal(number: int, seed: int, mean: float = 0.0) -> Tensor:
 @pytest.mark.parametrize("shift", [0.0, 0.3, -2.0, 50.0])
 def test_a_shift_by_d_has_wasserstein_distance_d(shift: float) -> None:
     sample = normal(500, seed=1)
-    metric = wasserstein(values(sample), values(sample + shift), paired=True)
+    metric = distance(values(sample), values(sample + shift), paired=True)
     assert metric.value == pytest.approx(abs(shift), abs=1e-12)
     assert metric.n == 500
 
@@ -31,7 +51,7 @@ def test_a_shift_by_d_has_wasserstein_distance_d(shift: float) -> None:
 def test_wasserstein_of_weighted_samples_equals_scipy() -> None:
     first, second = normal(60, seed=1), normal(40, seed=2, mean=0.5)
     weights = [torch.rand(len(sample)).double() for sample in (first, second)]
-    metric = wasserstein(values(first, weights[0]), values(second, weights[1]))
+    metric = distance(values(first, weights[0]), values(second, weights[1]))
     assert metric.value == pytest.approx(wasserstein_distance(first, second, *weights))
 
 
@@ -40,14 +60,14 @@ def test_groups_are_compared_one_by_one_and_averaged() -> None:
     group = torch.arange(200) % 2
     moved = torch.where(group == 0, sample + 1.0, sample + 4.0)
     first, second = values(sample, group=group), values(moved, group=group)
-    assert wasserstein(first, second).value == pytest.approx(2.5)
-    mixed = wasserstein(values(sample), values(moved)).value
+    assert distance(first, second).value == pytest.approx(2.5)
+    mixed = distance(values(sample), values(moved)).value
     assert mixed == pytest.approx(wasserstein_distance(sample, moved))
 
 
 def test_error_of_wasserstein_is_the_spread_between_samples() -> None:
     metrics = [
-        wasserstein(values(normal(400, seed)), values(normal(400, seed + 99, mean=1.0)))
+        distance(values(normal(400, seed)), values(normal(400, seed + 99, mean=1.0)))
         for seed in range(40)
     ]
     spread = np.std([metric.value for metric in metrics])
@@ -60,29 +80,29 @@ def test_pairs_share_what_they_have_in_common() -> None:
     common = 10 * normal(400, seed=1)
     first = values(common + 0.1 * normal(400, seed=2))
     second = values(common + 0.1 * normal(400, seed=3, mean=10.0))
-    assert wasserstein(first, second, paired=True).uncertainty < 0.02
-    assert wasserstein(first, second).uncertainty > 0.5
+    assert distance(first, second, paired=True).uncertainty < 0.02
+    assert distance(first, second).uncertainty > 0.5
 
 
 def test_separation_of_equal_and_disjoint_samples() -> None:
     sample = normal(300, seed=1)
     edges = bin_edges(values(sample), "linear")
-    assert separation(values(sample), values(sample), edges).value == 0.0
-    assert separation(values(sample), values(sample + 100), edges).value == pytest.approx(1.0)
-    assert separation(values(sample), values(sample - 100), edges).value == pytest.approx(1.0)
+    assert power(values(sample), values(sample), edges).value == 0.0
+    assert power(values(sample), values(sample + 100), edges).value == pytest.approx(1.0)
+    assert power(values(sample), values(sample - 100), edges).value == pytest.approx(1.0)
 
 
 def test_separation_by_hand() -> None:
     edges = torch.tensor([0.0, 1.0, 2.0]).double()
     first = values(torch.tensor([0.5, 0.5, 0.5, 1.5]).double())
     second = values(torch.tensor([0.5, 1.5, 1.5, 1.5]).double())
-    assert separation(first, second, edges).value == pytest.approx(0.5 * (0.25 + 0.25))
+    assert power(first, second, edges).value == pytest.approx(0.5 * (0.25 + 0.25))
 
 
 def test_separation_of_alike_samples_is_what_chance_does() -> None:
     edges = torch.linspace(-2, 2, 21).double()  # 22 bins
     found = [
-        separation(values(normal(1000, seed)), values(normal(1000, seed + 50)), edges).value
+        power(values(normal(1000, seed)), values(normal(1000, seed + 50)), edges).value
         for seed in range(20)
     ]
     assert np.mean(found) == pytest.approx(21 / 4 * (2 / 1000), rel=0.2)
@@ -90,23 +110,23 @@ def test_separation_of_alike_samples_is_what_chance_does() -> None:
 
 def test_relative_bias_and_its_error() -> None:
     sample = normal(400, seed=1, mean=10.0)
-    metric = relative_bias(values(sample), values(1.02 * sample), paired=True)
+    metric = bias(values(sample), values(1.02 * sample), paired=True)
     assert metric.value == pytest.approx(0.02)
     assert metric.uncertainty < 1e-12
-    apart = relative_bias(values(sample), values(1.02 * sample))
+    apart = bias(values(sample), values(1.02 * sample))
     assert apart.uncertainty == pytest.approx(0.1 * (2 / 400) ** 0.5, rel=0.3)
 
 
 def test_a_bias_of_nothing_is_undefined() -> None:
     nothing = values(torch.zeros(20).double())
-    assert relative_bias(nothing, nothing).status == UNDEFINED
+    assert bias(nothing, nothing).status == UNDEFINED
 
 
 def test_same_seed_gives_same_error() -> None:
     first, second = values(normal(50, seed=1)), values(normal(50, seed=2))
-    assert wasserstein(first, second, seed=3) == wasserstein(first, second, seed=3)
-    other = wasserstein(first, second, seed=4)
-    assert other.uncertainty != wasserstein(first, second, seed=3).uncertainty
+    assert distance(first, second, seed=3) == distance(first, second, seed=3)
+    other = distance(first, second, seed=4)
+    assert other.uncertainty != distance(first, second, seed=3).uncertainty
 
 
 def test_few_different_values_get_a_bin_each() -> None:

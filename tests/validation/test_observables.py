@@ -6,7 +6,8 @@ import torch
 from pointcalo.geometry import Geometry
 from pointcalo.showers import Showers
 from pointcalo.validation.hits import hits_of
-from pointcalo.validation.observables import OBSERVABLES, Values
+from pointcalo.validation.observables import OBSERVABLES
+from pointcalo.validation.values import Values
 
 # Two showers of 1 GeV along the axis x = y = 0; the second one has a single hit.
 ROWS = [

@@ -75,8 +75,8 @@ def test_deposits_are_put_on_cells_and_cut(
     rows = [(0, 0, 1.0, 1.0, 0.5), (0, 0, -1.0, 2.0, 0.5), (0, 1, 3.0, 0.0, 0.05)]
     rows += [(0, 2, 500.0, 0.0, 0.95)]
     sample = _read(save("deposits.h5", place(rows), points="deposits"), toy)
-    assert sample.showers.energy.tolist() == [1.0]
-    assert sample.showers.xy.tolist() == [[0.0, 0.0]]
+    assert sample.measurement.showers.energy.tolist() == [1.0]
+    assert sample.measurement.showers.xy.tolist() == [[0.0, 0.0]]
     assert sample.outside == pytest.approx(0.95 / 2.0)
     assert sample.below_threshold == pytest.approx(0.05 / 1.05)
 
@@ -102,10 +102,10 @@ def test_floor_from_the_showers_left_over(
     reference = _read(path, toy, used)
     floor = floor_from_rest(reference, toy, used, seed=1)
     assert len(floor.reference) == len(floor.other) == 20
-    everything = set(_read(path, toy).showers.incident.energy.tolist())
-    rest = everything - set(reference.showers.incident.energy.tolist())
+    everything = set(_read(path, toy).measurement.incident.energy.tolist())
+    rest = everything - set(reference.measurement.incident.energy.tolist())
     assert set(floor.other.incident.energy.tolist()) <= rest
-    ratio = floor.other.incident.energy / reference.showers.incident.energy
+    ratio = floor.other.incident.energy / reference.measurement.incident.energy
     assert float((ratio.log()).abs().median()) < 0.2
 
 
@@ -124,7 +124,7 @@ def test_floor_from_another_file(
     reference = _read(save("reference.h5", make_showers(30, seed=1)), toy)
     again = _read(save("again.h5", make_showers(40, seed=2)[:30]), toy)
     other = _read(save("other.h5", make_showers(60, seed=2, incident_seed=1)), toy)
-    assert not same_incident(reference.showers.incident, other.showers.incident[:30])
+    assert not same_incident(reference.measurement.incident, other.measurement.incident[:30])
     assert "with the same energy spectrum" in floor_from_file(reference, other).description
     floor = floor_from_file(reference, again)
     assert len(floor.other) == 30

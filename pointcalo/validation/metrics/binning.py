@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from pointcalo.validation.observables import Values
+from pointcalo.validation.values import Values
 
 BINS = 40
 MOST_DISCRETE = 64

@@ -8,9 +8,9 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
-from pointcalo.validation.classifier import MIN_SHOWERS
 from pointcalo.validation.compare import Comparison
-from pointcalo.validation.metrics import OK, TOO_FEW, UNDEFINED, Metric
+from pointcalo.validation.metrics.auc_features import MIN_SHOWERS
+from pointcalo.validation.metrics.estimate import OK, TOO_FEW, UNDEFINED, Estimate
 from pointcalo.validation.observables import OBSERVABLES, Observable
 from pointcalo.validation.samples import Sample
 
@@ -48,17 +48,17 @@ class Report:
         """One line: the AUC with its floor and n, and whether it counts."""
         auc = self.comparisons["auc_features"]
         line = (
-            f"auc_features {_pair(auc.metric)} with {auc.metric.n} showers a side; "
+            f"auc_features {_pair(auc.estimate)} with {auc.estimate.n} showers a side; "
             f"floor {_pair(auc.floor)} with {auc.floor.n}"
         )
-        if auc.metric.status == TOO_FEW:
+        if auc.estimate.status == TOO_FEW:
             return f"{line}; too few: {MIN_SHOWERS} a side are needed for it to satisfy a bound"
-        return line if auc.metric.status == OK else f"{line}; {auc.metric.status}"
+        return line if auc.estimate.status == OK else f"{line}; {auc.estimate.status}"
 
     def worst(self, number: int = 3) -> list[str]:
         """The metrics of observables that lie farthest above their floor, in standard errors."""
         names = [name for name in self.comparisons if name.startswith(("wasser", "separ"))]
-        ranked = sorted(names, key=lambda name: -_excess(self.comparisons[name]))[:number]
+        ranked = sorted(names, key=lambda name: -self.comparisons[name].excess)[:number]
         return [
             f"{name} {_with_unit(self.comparisons[name])}, "
             f"floor {_pair(self.comparisons[name].floor)}"
@@ -67,7 +67,7 @@ class Report:
 
     def page(self) -> str:
         """The HTML."""
-        template = files("pointcalo.validation").joinpath("report_template.html")
+        template = files(__package__).joinpath("template.html")
         parts = {
             "VERDICT": escape(self.verdict()),
             "BOUNDS": self._bounds(),
@@ -97,7 +97,7 @@ class Report:
                         name + kind,
                         sample.file.path.name,
                         sample.file.source,
-                        str(len(sample.showers)),
+                        str(len(sample.measurement)),
                         f"{sample.below_threshold:.2%}",
                         f"{sample.outside:.2%}",
                     ]
@@ -108,10 +108,10 @@ class Report:
     def _metrics(self) -> str:
         rows = []
         for name, compared in self.comparisons.items():
-            status = "" if compared.metric.status == OK else compared.metric.status
+            status = "" if compared.estimate.status == OK else compared.estimate.status
             floor = f"{_pair(compared.floor)} ({compared.floor.n})"
-            value = f"{_with_unit(compared)} ({compared.metric.n})"
-            rows.append(_row([name, value, floor, f"{_excess(compared):.1f}", status]))
+            value = f"{_with_unit(compared)} ({compared.estimate.n})"
+            rows.append(_row([name, value, floor, f"{compared.excess:.1f}", status]))
         return "".join(rows)
 
     def _figure(self, observable: Observable) -> str:
@@ -120,7 +120,7 @@ class Report:
         power = self.comparisons[f"separation_{observable.name}"]
         caption = (
             f"{observable.title}. Wasserstein distance {_with_unit(distance)} "
-            f"(floor {_pair(distance.floor)}), separation {_pair(power.metric)} "
+            f"(floor {_pair(distance.floor)}), separation {_pair(power.estimate)} "
             f"(floor {_pair(power.floor)})."
         )
         alt = f"Reference and generated showers with their ratio. {caption}"
@@ -130,25 +130,18 @@ class Report:
         )
 
 
-def _excess(compared: Comparison) -> float:
-    """How far a metric lies above its floor, in standard errors of both; 0 where undefined."""
-    error = (compared.metric.uncertainty**2 + compared.floor.uncertainty**2) ** 0.5
-    excess = (abs(compared.metric.value) - abs(compared.floor.value)) / error if error > 0 else 0.0
-    return excess if excess == excess else 0.0
-
-
-def _pair(metric: Metric) -> str:
+def _pair(estimate: Estimate) -> str:
     """Value and error with the digits that the first two of the error have."""
-    if metric.status == UNDEFINED:
+    if estimate.status == UNDEFINED:
         return UNDEFINED
-    error = metric.uncertainty
+    error = estimate.uncertainty
     digits = max(0, 1 - math.floor(math.log10(error))) if error > 0 else 3
-    return f"{metric.value:.{digits}f} ± {error:.{digits}f}"
+    return f"{estimate.value:.{digits}f} ± {error:.{digits}f}"
 
 
 def _with_unit(compared: Comparison) -> str:
-    unit = "" if compared.unit == "1" else f" {compared.unit}"
-    return _pair(compared.metric) + unit
+    unit = "" if compared.metric.unit == "1" else f" {compared.metric.unit}"
+    return _pair(compared.estimate) + unit
 
 
 def _definition(observable: Observable) -> str:

@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pointcalo.validation.curves import Curve, curves, ratio
-from pointcalo.validation.observables import Observable, Values
+from pointcalo.validation.observables import Observable
+from pointcalo.validation.report.curves import Curve, curves, ratio
+from pointcalo.validation.values import Values
 
 # Okabe and Ito: told apart with any colour vision, and by line style in print.
 REFERENCE_COLOUR, GENERATED_COLOUR = "#555555", "#D55E00"

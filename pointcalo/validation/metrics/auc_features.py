@@ -6,16 +6,12 @@ showers the classifier learns from, so it says nothing without its n.
 """
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
-from pointcalo.geometry import Geometry
-from pointcalo.showers import Showers
-from pointcalo.validation.features import high_level_features
-from pointcalo.validation.metrics import DIFFERENT_INCIDENT, OK, TOO_FEW, Metric
-from pointcalo.validation.pairing import same_incident
+from pointcalo.validation.metrics.estimate import DIFFERENT_INCIDENT, OK, TOO_FEW, Estimate
+from pointcalo.validation.metrics.metric import Metric, Pair
 
 MIN_SHOWERS = 1000
 FOLDS = 5
@@ -29,47 +25,33 @@ in docs/validation.md.
 """
 
 
-def auc_features(
-    reference: Showers, generated: Showers, geometry: Geometry, *, seed: int = 1, repeats: int = 1
-) -> Metric:
+def auc_features(pair: Pair) -> Estimate:
     """AUC of gradient boosting on high-level features, from held-out predictions in 5 folds.
 
     Shower k of both sides should belong to the same incident particle (`sample like=`): the pair
     stays in one fold, so that neither half is learnt from while the other is judged. The first n
-    showers are used where one side has more than the other. The layers' thresholds are applied.
-
-    Args:
-        reference: Showers of the reference.
-        generated: Showers to judge, for the same incident particles.
-        geometry: Their detector.
-        seed: Of folds, boosting and bootstrap.
-        repeats: Divisions into folds to average the AUC over.
+    showers are used where one side has more than the other.
 
     Returns:
         The AUC with its error (see `SHARED_TRAINING`); status "too few" below 1000 showers a side,
         "different incident particles" where the pairs are none. Both satisfy no bound.
 
     Raises:
-        ValueError: If a side has fewer than 10 showers, or a row lies on no cell.
+        ValueError: If a side has fewer than 10 showers.
 
     Source: as a measure of generators: Krause and Shih 2021, arXiv:2106.05285.
     """
-    n = min(len(reference), len(generated))
+    n = pair.n
     if n < 2 * FOLDS:
         raise ValueError(f"auc_features needs at least {2 * FOLDS} showers a side, got {n}")
-    reference, generated = reference[:n], generated[:n]
-    first, second = feature_matrix(reference, geometry), feature_matrix(generated, geometry)
-    scores = [held_out_scores(first, second, s) for s in range(seed, seed + repeats)]
-    value, uncertainty = _auc_over_pairs(scores, seed)
-    status = OK if same_incident(reference.incident, generated.incident) else DIFFERENT_INCIDENT
-    return Metric(value, uncertainty, n, TOO_FEW if n < MIN_SHOWERS else status)
-
-
-def feature_matrix(showers: Showers, geometry: Geometry) -> NDArray[np.float32]:
-    """Features of showers above threshold, [S, number of features], NaN where undefined."""
-    columns = high_level_features(showers.above_threshold(geometry)[0], geometry).values()
-    matrix = torch.stack(list(columns), dim=1).float()
-    return torch.where(matrix.isfinite(), matrix, torch.nan).numpy()
+    sides = (side.feature_matrix[:n].numpy() for side in (pair.reference, pair.generated))
+    first, second = sides
+    seeds = range(pair.seed, pair.seed + pair.repeats)
+    value, uncertainty = auc_over_pairs(
+        [held_out_scores(first, second, s) for s in seeds], pair.seed
+    )
+    status = OK if pair.paired else DIFFERENT_INCIDENT
+    return Estimate(value, uncertainty, n, TOO_FEW if n < MIN_SHOWERS else status)
 
 
 def held_out_scores(
@@ -125,7 +107,7 @@ def area_under_curve(negative: NDArray[np.float64], positive: NDArray[np.float64
     return float((below + upto).mean() / (2 * len(negative)))
 
 
-def _auc_over_pairs(scores: list[NDArray[np.float64]], seed: int) -> tuple[float, float]:
+def auc_over_pairs(scores: list[NDArray[np.float64]], seed: int) -> tuple[float, float]:
     """Mean AUC over repeats, and its error from resampled pairs, the same in every repeat."""
     random = np.random.default_rng(seed)
     n = scores[0].shape[1]
@@ -135,3 +117,17 @@ def _auc_over_pairs(scores: list[NDArray[np.float64]], seed: int) -> tuple[float
 
     resampled = [mean_auc(random.integers(n, size=n)) for _ in range(BOOTSTRAPS)]
     return mean_auc(np.arange(n)), SHARED_TRAINING * float(np.std(resampled, ddof=1))
+
+
+METRICS = (
+    Metric(
+        "auc_features",
+        "AUC of a classifier on features",
+        "1",
+        "area under the ROC curve of gradient boosting on high-level features, held-out showers",
+        "Krause and Shih 2021, arXiv:2106.05285",
+        auc_features,
+        ideal=0.5,
+        group="classifiers",
+    ),
+)

@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pointcalo.validation.binning import bin_edges
-from pointcalo.validation.metrics import shower_table
-from pointcalo.validation.observables import Observable, Values
+from pointcalo.validation.metrics.binning import bin_edges
+from pointcalo.validation.metrics.histograms import shower_table
+from pointcalo.validation.observables import Observable
+from pointcalo.validation.values import Values
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,80 @@
+"""What a metric is: a named comparison of two samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from pointcalo.validation.measurement import Measurement
+from pointcalo.validation.metrics.estimate import Estimate, Resampling
+from pointcalo.validation.pairing import same_incident
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Two samples of n showers to compare.
+
+    Attributes:
+        reference: What is compared with.
+        generated: What is judged.
+        seed: Of all that is drawn.
+        repeats: Divisions into folds that classifiers average over.
+        training: Showers that the generator learnt from, where they are known.
+    """
+
+    reference: Measurement
+    generated: Measurement
+    seed: int = 1
+    repeats: int = 1
+    training: Measurement | None = None
+
+    @property
+    def n(self) -> int:
+        """Showers a side, the fewer of both."""
+        return min(len(self.reference), len(self.generated))
+
+    @cached_property
+    def paired(self) -> bool:
+        """Whether shower k of both has the same incident particle."""
+        return same_incident(self.reference.incident, self.generated.incident)
+
+    @cached_property
+    def resampling(self) -> Resampling:
+        """Bootstrap samples of both."""
+        return Resampling((len(self.reference), len(self.generated)), self.paired, self.seed)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A named comparison of two samples.
+
+    Attributes:
+        name: For files: lower case.
+        title: For people.
+        unit: Of its value; "1" where it has none.
+        definition: One sentence.
+        source: Where the definition is from.
+        compare: The comparison.
+        ideal: Value of samples that are alike.
+        more_is_better: Whether a bound is a least value; else it is the largest |value|.
+        group: Heading under which it is listed.
+    """
+
+    name: str
+    title: str
+    unit: str
+    definition: str
+    source: str
+    compare: Callable[[Pair], Estimate] = field(repr=False)
+    ideal: float = 0.0
+    more_is_better: bool = False
+    group: str = "samples as a whole"
+
+    def __call__(self, pair: Pair) -> Estimate:
+        """Compare two samples."""
+        return self.compare(pair)
+
+    def keeps(self, value: float, bound: float) -> bool:
+        """Whether a value satisfies a bound; NaN satisfies none."""
+        return value >= bound if self.more_is_better else abs(value) <= bound
