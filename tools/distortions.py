@@ -23,7 +23,7 @@ from pointcalo.validation.measurement import Measurement, measure
 from pointcalo.validation.metrics import Pair
 from pointcalo.validation.metrics.auc_features import auc_features
 from pointcalo.validation.pairing import matched
-from pointcalo.validation.samples import Sample, floor_from_rest, read_sample
+from pointcalo.validation.samples import Sample, floor_from_rest, left_over, read_sample
 
 Distortion = Callable[[Showers, Geometry, torch.Generator], Showers]
 
@@ -98,7 +98,7 @@ DISTORTIONS: dict[str, Distortion] = {
 
 
 def table(reference: Sample, geometry: Geometry, used: torch.Tensor) -> dict[str, object]:
-    floor = floor_from_rest(reference, geometry, used, seed=1)
+    floor = floor_from_rest(reference, geometry, left_over(len(reference.file), used), seed=1)
     raw = Projector(geometry)(reference.file.read(used))[0]
     rows: dict[str, object] = {}
     for name, distort in DISTORTIONS.items():

@@ -33,6 +33,9 @@ FLAGS_WITH_VALUE = (
     *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
 )
 
+OPEN_SECTION = "{}"
+"""Default of a section that takes any name: bounds.NAME=0.7."""
+
 
 class JobError(Exception):
     """One job of a sweep failed; the other jobs go on and Hydra raises this at the end."""
@@ -56,8 +59,10 @@ def launch(command: str, arguments: list[str]) -> int:
         ValueError: an unknown flag, key or choice, or a value that Hydra cannot read.
     """
     flags, overrides = split_flags(command, arguments)
-    if takes_file(_keys(command)):
+    keys = _keys(command)
+    if takes_file(keys):
         overrides = name_file(overrides)
+    overrides = add_to_open_sections(overrides, keys)
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # raise, so that we can say it in one line
     program, sys.argv = sys.argv, ["pointcalo", *flags, "--", *_quiet(command, overrides)]
     main = hydra.main(version_base="1.3", config_path=str(folder("configs")), config_name=command)(
@@ -107,6 +112,12 @@ def name_file(overrides: list[str]) -> list[str]:
     quoted = bare.replace("\\", "\\\\").replace('"', '\\"')
     place = overrides.index(bare)
     return [*overrides[:place], f'{FILE}="{quoted}"', *overrides[place + 1 :]]
+
+
+def add_to_open_sections(overrides: list[str], keys: list[Key]) -> list[str]:
+    """Overrides that put names into sections without names of their own, said in Hydra's way."""
+    opened = tuple(f"{key.name}." for key in keys if key.default == OPEN_SECTION)
+    return [f"++{text}" if opened and text.startswith(opened) else text for text in overrides]
 
 
 def _quiet(command: str, overrides: list[str]) -> list[str]:

@@ -31,26 +31,51 @@ def run(config: DictConfig) -> None:
         model = model.on(geometry)
     incident = _incident(config, geometry).to(config.device)
     sampler = Sampler(model, max_points=config.max_points, max_showers=config.max_showers)
+    start = perf_counter()
+    number = write_sampled(config.output, sampler, incident, geometry, config.run, config.seed)
+    milliseconds = 1e3 * (perf_counter() - start) / number
+    print(
+        f"{number} showers in {config.output}, {milliseconds:.2f} ms each "
+        f"({torch.get_num_threads()} threads, writing included)"
+    )
+    print(_lost(sampler))
+
+
+def write_sampled(
+    path: str | Path,
+    sampler: Sampler,
+    incident: Incident,
+    geometry: Geometry,
+    run: str | Path,
+    seed: int,
+) -> int:
+    """Sample showers into a file of the native layout.
+
+    Args:
+        path: file to write.
+        sampler: of the run's model.
+        incident: the particles, on its device.
+        geometry: that it samples on.
+        run: its directory.
+        seed: of the showers.
+
+    Returns:
+        Number of showers.
+    """
     file = NativeWriter(
-        config.output,
+        path,
         geometry_name=geometry.name,
         geometry_hash=geometry.hash,
-        source=_source(config),
-        attributes={"seed": config.seed},
+        source=_source(run),
+        attributes={"seed": seed},
     )
-    start = perf_counter()
     with file, tqdm(total=len(incident), unit="shower", desc="sample", disable=None) as bar:
-        for showers in sampler.sample(incident, config.seed):
+        for showers in sampler.sample(incident, seed):
             file.append(showers.to("cpu"))
             bar.update(len(showers))
         if sampler.beyond.known:
             file.attributes["energy_outside_cells"] = sampler.loss.share
-    milliseconds = 1e3 * (perf_counter() - start) / file.num_showers
-    print(
-        f"{file.num_showers} showers in {config.output}, {milliseconds:.2f} ms each "
-        f"({torch.get_num_threads()} threads, writing included)"
-    )
-    print(_lost(sampler))
+    return file.num_showers
 
 
 def _lost(sampler: Sampler) -> str:
@@ -93,9 +118,9 @@ def _gun(config: DictConfig, geometry: Geometry) -> ParticleGun:
     return ParticleGun.at(geometry, **{**defaults, **given})
 
 
-def _source(config: DictConfig) -> str:
-    trained = run_config(config.run)
+def _source(run: str | Path) -> str:
+    trained = run_config(run)
     model = trained.model["_target_"].rpartition(".")[2]
     generator = trained.network["_target_"].rpartition(".")[2]
-    shown = trained_on(config.run)
-    return f"pointcalo {model} with {generator}, run {Path(config.run).name}, trained on: {shown}"
+    name = Path(run).absolute().name
+    return f"pointcalo {model} with {generator}, run {name}, trained on: {trained_on(run)}"

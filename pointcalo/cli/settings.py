@@ -12,6 +12,7 @@ LARGEST_SEED = 2**63 - 1
 
 AT_LEAST = {
     **dict.fromkeys(("showers", "batch", "threads", "max_points", "max_showers", "repeats"), 1),
+    **dict.fromkeys(("energy_bins", "angle_bins"), 0),
     "seed": 0,
     "shower": 0,
     "simulation.showers": 1,
@@ -30,13 +31,14 @@ RANGES = {
     "trainer.weight_decay": (0.0, math.inf),
     "trainer.warm_up": (0.0, 1.0),
     "trainer.floor": (0.0, 1.0),
+    "energy_window": (0.0, 1.0),
     "trainer.ema_decay": (0.0, 1.0),
 }
 """Numbers, each with its range."""
 
 NAMES = (
     *("geometry", "output", "like", "run", "resume", "data", "input"),
-    *("reference", "generated", "device", "file", "geant4.physics"),
+    *("reference", "training", "device", "file", "geant4.physics"),
 )
 """Texts: names and paths."""
 

@@ -1,32 +1,25 @@
-"""The command `pointcalo validate`: compare two files of showers, write a report."""
+"""The command `pointcalo validate`: compare samples of showers with a reference, write a report."""
 
 import platform
 import shlex
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
+from pathlib import Path
 
 import torch
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 import pointcalo
-from pointcalo.cli.detector import load_geometry
 from pointcalo.cli.errors import BOUND_BROKEN, DONE
-from pointcalo.cli.reading import conventions
-from pointcalo.formats import open_showers, split_numbers
-from pointcalo.geometry import Geometry, geometry_names
+from pointcalo.cli.generated import all_generated
+from pointcalo.cli.validate_samples import Judged, Samples
 from pointcalo.validation.compare import broken_bounds, check_bounds, compare
 from pointcalo.validation.folder import folder_beside
-from pointcalo.validation.observables import OBSERVABLES
-from pointcalo.validation.report.figures import comparison_figure
+from pointcalo.validation.judgement import Judgement
+from pointcalo.validation.metrics import METRICS, Metric
 from pointcalo.validation.report.page import REPORT, Report
-from pointcalo.validation.samples import (
-    Floor,
-    Sample,
-    choose_split,
-    floor_from_file,
-    floor_from_rest,
-    read_sample,
-)
+from pointcalo.validation.slices import angle_slices, compare_slices, energy_slices
 
 PACKAGES = ("torch", "numpy", "scikit-learn", "scipy")
 
@@ -45,71 +38,94 @@ def run(config: DictConfig) -> int:
     """
     bounds = OmegaConf.to_container(config.bounds)
     check_bounds(bounds)
-    geometry = _geometry(config)
+    metrics = _metrics(config, bounds)
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    generated = all_generated(config.generated)
     with folder_beside(config.output, mark=REPORT) as folder:
-        reference, generated, floor, split = _samples(config, geometry)
+        samples = Samples(config, generated)
+        judgements = list(_judgements(config, samples, metrics, bounds, folder))
+        about = _about(config, samples)
+        report = Report(samples.reference, judgements, samples.floor, about)
+        report.write(folder)
+    print("\n".join(report.verdict()))
+    for judgement in judgements:
+        for line in judgement.broken:
+            of = f" by {judgement.label}" if len(judgements) > 1 else ""
+            print(f"bound not kept{of}: {line}")
+    print(f"report: {config.output.rstrip('/')}/{REPORT}")
+    return BOUND_BROKEN if any(judgement.broken for judgement in judgements) else DONE
+
+
+def _metrics(config: DictConfig, bounds: Mapping[str, float | None]) -> list[Metric]:
+    """The metrics to compute.
+
+    Raises:
+        ValueError: one to leave out that does not exist, or has a bound.
+    """
+    skip = list(config.skip) if isinstance(config.skip, ListConfig) else [config.skip]
+    names = {metric.name for metric in METRICS}
+    for name in skip:
+        if name not in names:
+            raise ValueError(f"skip: got {name!r}, expected names of metrics (docs/validation.md)")
+        if bounds.get(name) is not None:
+            raise ValueError(f"skip: {name} has a bound; leave out bounds.{name} or keep it")
+    return [metric for metric in METRICS if metric.name not in skip]
+
+
+def _judgements(
+    config: DictConfig,
+    samples: Samples,
+    metrics: list[Metric],
+    bounds: Mapping[str, float | None],
+    folder: Path,
+) -> Iterator[Judgement]:
+    for judged in samples.judged(folder):
+        n = min(len(samples.reference.measurement), len(judged.sample.measurement))
+        reference, generated = (s.measurement[:n] for s in (samples.reference, judged.sample))
         comparisons = compare(
-            reference.measurement,
-            generated.measurement,
-            floor,
-            seed=config.seed,
-            repeats=config.repeats,
-        )
-        report = Report(
             reference,
             generated,
+            samples.floor,
+            seed=config.seed,
+            repeats=config.repeats,
+            training=judged.training,
+            variations=judged.variations,
+            metrics=metrics,
+        )
+        yield Judgement(
+            judged.label,
+            judged.sample,
             comparisons,
             broken_bounds(comparisons, bounds),
-            _figures(reference, generated),
-            _about(config, geometry, floor, split),
+            _slices(config, samples, judged),
         )
-        report.write(folder)
-    print(report.verdict())
-    for line in report.broken:
-        print(f"bound not kept: {line}")
-    print(f"report: {config.output.rstrip('/')}/{REPORT}")
-    return BOUND_BROKEN if report.broken else DONE
 
 
-def _geometry(config: DictConfig) -> Geometry:
-    if config.geometry is not None:
-        return load_geometry(config)
-    name = open_showers(config.reference, conventions(config)).geometry_name
-    if name not in geometry_names():
-        raise ValueError(
-            f"{config.reference}: made in geometry {name!r}, which has no file here by that name; "
-            "pass geometry=PATH of its YAML"
-        )
-    return load_geometry(config, name)
+def _slices(config: DictConfig, samples: Samples, judged: Judged) -> list:
+    incident = samples.reference.measurement.incident
+    slices = []
+    if samples.energies:
+        slices += samples.fixed_energies()
+    elif config.energy_bins:
+        slices += energy_slices(incident, config.energy_bins)
+    if config.angle_bins:
+        slices += angle_slices(incident, config.angle_bins)
+    return compare_slices(
+        samples.reference.measurement,
+        judged.sample.measurement,
+        samples.floor,
+        slices,
+        seed=config.seed,
+    )
 
 
-def _samples(config: DictConfig, geometry: Geometry) -> tuple[Sample, Sample, Floor, str]:
-    said = conventions(config, geometry)
-    reference_file = open_showers(config.reference, said)
-    generated_file = open_showers(config.generated, said)
-    split = choose_split(reference_file, generated_file, config.split)
-    numbers = split_numbers(len(reference_file), split)
-    n = min(len(numbers), len(generated_file), config.max_showers)
-    used = numbers[:n]
-    reference = read_sample(reference_file, geometry, used)
-    generated = read_sample(generated_file, geometry, torch.arange(n))
-    if config.floor is None:
-        return reference, generated, floor_from_rest(reference, geometry, used, config.seed), split
-    floor = floor_from_file(reference, read_sample(open_showers(config.floor, said), geometry))
-    return reference, generated, floor, split
-
-
-def _figures(reference: Sample, generated: Sample) -> dict[str, str]:
-    first, second = reference.measurement.values, generated.measurement.values
-    return {o.name: comparison_figure(o, first[o.name], second[o.name]) for o in OBSERVABLES}
-
-
-def _about(config: DictConfig, geometry: Geometry, floor: Floor, split: str) -> dict[str, str]:
+def _about(config: DictConfig, samples: Samples) -> dict[str, str]:
     versions = [f"{name} {version(name)}" for name in PACKAGES]
     return {
-        "geometry": f"{geometry.name}, hash {geometry.hash}",
-        "showers of the reference": f"split {split}",
-        "floor": floor.description,
+        "geometry": f"{samples.geometry.name}, hash {samples.geometry.hash}",
+        "showers of the reference": samples.description,
+        "floor": samples.floor.description,
         "seed": f"{config.seed}; divisions into folds: {config.repeats}",
         "versions": ", ".join(
             [f"pointcalo {pointcalo.__version__}", f"Python {platform.python_version()}", *versions]
@@ -121,5 +137,5 @@ def _about(config: DictConfig, geometry: Geometry, floor: Floor, split: str) -> 
 def _overrides(config: DictConfig) -> list[str]:
     """What was typed behind the command, or the keys that are set where nothing was typed."""
     if HydraConfig.initialized():
-        return list(HydraConfig.get().overrides.task)
+        return [text.lstrip("+") for text in HydraConfig.get().overrides.task]
     return [f"{key}={value}" for key, value in config.items() if isinstance(value, str | int)]

@@ -69,13 +69,16 @@ class Sampler:
         self.max_showers = max_showers
 
     @torch.no_grad()
-    def sample(self, incident: Incident, seed: int, first: int = 0) -> Iterator[Showers]:
+    def sample(
+        self, incident: Incident, seed: int, first: int = 0, latent_seed: int | None = None
+    ) -> Iterator[Showers]:
         """Showers of these particles, in order.
 
         Args:
             incident: S particles, on the model's device.
             seed: of the run.
             first: number of the first shower, which chooses its random stream.
+            latent_seed: of the latents, where they are to be others than those of the seed.
         """
         for start in range(0, len(incident), PROFILE_BATCH):
             chunk = incident[start : start + PROFILE_BATCH]
@@ -84,7 +87,8 @@ class Sampler:
             noise = Noise.for_showers(seed, number)
             near = self.beyond.near(chunk)
             profile = self._profile(chunk, noise, near)
-            latent = noise.latent(self.model.generator.latent, stream=LATENT_STREAM)
+            other = noise if latent_seed is None else Noise.for_showers(latent_seed, number)
+            latent = other.latent(self.model.generator.latent, stream=LATENT_STREAM)
             for batch in self._batches(profile.counts.sum(dim=1).tolist()):
                 yield self._generate(
                     latent[batch], chunk[batch], profile[batch], noise[batch], near[batch]

@@ -29,6 +29,7 @@ class Comparison:
 
     def as_dict(self) -> dict[str, float | int | str | None]:
         """Entry of `metrics.json`; a number that is not finite becomes None."""
+        scale = self.estimate.scale
         return {
             "value": _finite(self.estimate.value),
             "uncertainty": _finite(self.estimate.uncertainty),
@@ -38,6 +39,7 @@ class Comparison:
             "floor_n": self.floor.n,
             "unit": self.metric.unit,
             "status": self.estimate.status,
+            **({} if scale is None else {"reference_spread": _finite(scale)}),
         }
 
     @property
@@ -57,6 +59,7 @@ def compare(
     seed: int = 1,
     repeats: int = 1,
     training: Measurement | None = None,
+    variations: Mapping[str, Measurement] | None = None,
     metrics: Iterable[Metric] = METRICS,
 ) -> dict[str, Comparison]:
     """Metrics by name, in their order.
@@ -68,6 +71,7 @@ def compare(
         seed: Of all that is drawn.
         repeats: Divisions into folds that classifiers average over.
         training: Showers that the generator learnt from, where they are known.
+        variations: Of the generated showers, see `Pair`.
         metrics: Which.
 
     Raises:
@@ -76,9 +80,15 @@ def compare(
     n = min(len(reference), len(generated))
     if n < MIN_SHOWERS:
         raise ValueError(f"validation needs at least {MIN_SHOWERS} showers a side, got {n}")
-    pair = Pair(reference[:n], generated[:n], seed, repeats, training)
-    chance = Pair(floor.reference, floor.other, seed, repeats, training)
-    return {m.name: Comparison(m, m(pair), m(chance)) for m in metrics}
+    pair = Pair(reference[:n], generated[:n], seed, repeats, training, variations)
+    chance = Pair(floor.reference, floor.other, seed, repeats)
+    found = {}
+    for metric in metrics:
+        known = metric.name, seed, repeats
+        if known not in floor.estimates:  # the same for all generated samples
+            floor.estimates[known] = metric(chance)
+        found[metric.name] = Comparison(metric, metric(pair), floor.estimates[known])
+    return found
 
 
 def check_bounds(bounds: Mapping[str, float | None]) -> None:

@@ -1,7 +1,7 @@
 """Samples of showers to compare: read, put on cells, cut at threshold, measured; the floor."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from pointcalo.formats.stream import SPLITS
 from pointcalo.geometry import Geometry
 from pointcalo.showers import Showers
 from pointcalo.validation.measurement import Measurement, measure
+from pointcalo.validation.metrics.estimate import Estimate
 from pointcalo.validation.pairing import halves, matched, same_incident
 
 CHECKED_SHOWERS = 10
@@ -42,7 +43,7 @@ class Sample:
         return "parametric" in self.file.source.lower()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Floor:
     """Two samples of the reference kind: what they differ by is what chance alone does.
 
@@ -50,11 +51,13 @@ class Floor:
         reference: n showers.
         other: n showers of the same or similar incident particles, at the same place.
         description: How they were chosen, one sentence.
+        estimates: What was found of them so far, filled by `compare`.
     """
 
     reference: Measurement
     other: Measurement
     description: str
+    estimates: dict[tuple, Estimate] = field(default_factory=dict, repr=False)
 
 
 def read_sample(file: ShowerFile, geometry: Geometry, numbers: Tensor | None = None) -> Sample:
@@ -101,6 +104,13 @@ def choose_split(reference: ShowerFile, generated: ShowerFile, split: str | None
     return "all"
 
 
+def left_over(number: int, used: Tensor) -> Tensor:
+    """Which of so many showers are not among the used ones, int64."""
+    over = torch.ones(number, dtype=torch.bool)
+    over[used] = False
+    return over.nonzero()[:, 0]
+
+
 def floor_from_file(reference: Sample, other: Sample) -> Floor:
     """Floor from an independent file of the same kind."""
     first, second = reference.measurement, other.measurement
@@ -117,19 +127,16 @@ def floor_from_file(reference: Sample, other: Sample) -> Floor:
     return Floor(first, second, text)
 
 
-def floor_from_rest(reference: Sample, geometry: Geometry, used: Tensor, seed: int) -> Floor:
+def floor_from_rest(reference: Sample, geometry: Geometry, rest: Tensor, seed: int) -> Floor:
     """Floor from the reference file: the showers that the comparison leaves over, else halves.
 
     Args:
         reference: The sample that is compared.
         geometry: Its detector.
-        used: Numbers in its file of the showers of the sample.
+        rest: Numbers in its file of the showers left over.
         seed: Of the halves.
     """
     file = reference.file
-    over = torch.ones(len(file), dtype=torch.bool)
-    over[used] = False
-    rest = over.nonzero()[:, 0]
     measured = reference.measurement
     n, energy = len(measured), measured.incident.energy
     if len(rest) >= n:

@@ -48,3 +48,17 @@ def test_batches_are_bounded_by_points() -> None:
     sampler = Sampler(_model(geometry), max_points=100, max_showers=3)
     slices = list(sampler._batches([50, 50, 1, 300, 10, 10, 10, 10]))
     assert [(s.start, s.stop) for s in slices] == [(0, 2), (2, 3), (3, 4), (4, 7), (7, 8)]
+
+
+def test_other_latents_keep_the_profile_and_change_the_cells() -> None:
+    geometry = Geometry.load("toy")
+    model, incident = _model(geometry), incident_particles(12)
+    for weights in model.generator.parameters():  # untrained, it does not look at its latent
+        weights.data += 0.1 * torch.randn(weights.shape)
+    sampler = Sampler(model)
+    same, other = (
+        Showers.cat(list(sampler.sample(incident, seed=3, latent_seed=seed))) for seed in (3, 4)
+    )
+    assert torch.equal(same.cell, Showers.cat(list(sampler.sample(incident, seed=3))).cell)
+    assert torch.equal(same.layer_sums(8)[0], other.layer_sums(8)[0])
+    assert not torch.equal(same.cell, other.cell)

@@ -13,6 +13,7 @@ from pointcalo.validation.samples import (
     choose_split,
     floor_from_file,
     floor_from_rest,
+    left_over,
     read_sample,
 )
 
@@ -100,7 +101,7 @@ def test_floor_from_the_showers_left_over(
     path = save("reference.h5", make_showers(100, seed=1))
     used = split_numbers(100, "test")
     reference = _read(path, toy, used)
-    floor = floor_from_rest(reference, toy, used, seed=1)
+    floor = floor_from_rest(reference, toy, left_over(100, used), seed=1)
     assert len(floor.reference) == len(floor.other) == 20
     everything = set(_read(path, toy).measurement.incident.energy.tolist())
     rest = everything - set(reference.measurement.incident.energy.tolist())
@@ -113,7 +114,7 @@ def test_floor_from_halves_where_nothing_is_left(
     save: Callable[..., Path], make_showers: Callable[..., Showers], toy: Geometry
 ) -> None:
     reference = _read(save("reference.h5", make_showers(50, seed=1)), toy)
-    floor = floor_from_rest(reference, toy, torch.arange(50), seed=1)
+    floor = floor_from_rest(reference, toy, left_over(50, torch.arange(50)), seed=1)
     assert len(floor.reference) == len(floor.other) == 25
     assert "two halves of the reference, 25 showers each" in floor.description
 

@@ -1,12 +1,13 @@
 """Metrics: comparisons of two samples, each a value with its uncertainty."""
 
-from pointcalo.validation.metrics import auc_features, moments, of_observables
+from pointcalo.validation.metrics import auc_features, latent, moments, of_observables
 from pointcalo.validation.metrics.estimate import Estimate
 from pointcalo.validation.metrics.metric import Metric, Pair
 
 METRICS: tuple[Metric, ...] = (
     *auc_features.METRICS,
     *moments.METRICS,
+    *latent.METRICS,
     *of_observables.METRICS,
 )
 """All metrics, in the order of `metrics.json`."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from pointcalo.validation.measurement import Measurement
 from pointcalo.validation.metrics.estimate import Estimate, Resampling
 from pointcalo.validation.pairing import same_incident
+from pointcalo.validation.values import Values
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +22,8 @@ class Pair:
         seed: Of all that is drawn.
         repeats: Divisions into folds that classifiers average over.
         training: Showers that the generator learnt from, where they are known.
+        variations: The first generated showers again, with other latents only ("latent") and
+            with all random numbers other ("all"), where the generator is at hand.
     """
 
     reference: Measurement
@@ -28,11 +31,16 @@ class Pair:
     seed: int = 1
     repeats: int = 1
     training: Measurement | None = None
+    variations: Mapping[str, Measurement] | None = None
 
     @property
     def n(self) -> int:
         """Showers a side, the fewer of both."""
         return min(len(self.reference), len(self.generated))
+
+    def values(self, observable: str) -> tuple[Values, Values]:
+        """Values of an observable in both samples, by its name."""
+        return self.reference.values[observable], self.generated.values[observable]
 
     @cached_property
     def paired(self) -> bool:
