@@ -1,4 +1,4 @@
-"""`pointcalo validate` with run directories, several samples, fixed energies and metrics left out."""
+"""`pointcalo validate` with runs, several samples, fixed energies and metrics left out."""
 
 import csv
 import json
