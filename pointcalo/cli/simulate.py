@@ -15,7 +15,7 @@ from pointcalo.formats import open_files, split_numbers, write
 from pointcalo.formats.conventions import ROWS
 from pointcalo.geometry import Geometry
 from pointcalo.interruption import Interruption
-from pointcalo.projection import CountingProjector
+from pointcalo.projection import CountingProjector, Projector
 from pointcalo.showers import Incident, Showers
 from pointcalo.simulation import (
     Geant4Simulation,
@@ -92,7 +92,9 @@ class Production:
         self.config = config
         self.simulation = simulation
         self.interruption = interruption
-        self.project = CountingProjector(simulation.geometry) if config.points == "cells" else None
+        self.project = (
+            CountingProjector(Projector(simulation.geometry)) if config.points == "cells" else None
+        )
         self.failure: ChildProcessError | None = None
         self._empty = 0
 

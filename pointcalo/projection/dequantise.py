@@ -25,9 +25,7 @@ def dequantise(cell: Tensor, geometry: Geometry) -> Tensor:
     """
     centre = geometry.position(cell)[:, :2]
     layer = geometry.layer_of(cell)
-    half = MARGIN * torch.maximum(
-        _distance(cell, centre, geometry), geometry.area(cell).sqrt()[:, None]
-    )
+    half = half_box(cell, geometry)
     xy = centre.clone()
     left = torch.arange(len(cell), device=cell.device)
     for _ in range(TRIES):
@@ -40,9 +38,10 @@ def dequantise(cell: Tensor, geometry: Geometry) -> Tensor:
     return xy
 
 
-def _distance(cell: Tensor, centre: Tensor, geometry: Geometry) -> Tensor:
-    """Largest distance to a neighbour along x and along y, [P, 2]; 0 without neighbours."""
+def half_box(cell: Tensor, geometry: Geometry) -> Tensor:
+    """Half a box about the centre of each cell, as wide as its neighbours are far, mm, [P, 2]."""
+    centre = geometry.position(cell)[:, :2]
     table = geometry.neighbour_table(cell)
     position = geometry.position(table.clamp_min(0).flatten())[:, :2].reshape(*table.shape, 2)
     away = (position - centre[:, None]).abs() * (table >= 0)[:, :, None]
-    return away.amax(dim=1)
+    return MARGIN * torch.maximum(away.amax(dim=1), geometry.area(cell).sqrt()[:, None])

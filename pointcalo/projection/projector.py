@@ -1,5 +1,7 @@
 """From continuous deposits to the cells of a geometry."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch_geometric.utils import segment
@@ -42,42 +44,52 @@ class Projector:
         held = showers.keep(inside)
         share = 1 - _energy_of(held.energy, held.ptr) / total.clamp(min=torch.finfo().tiny)
         share = torch.where(total > 0, share, 0.0).clamp(min=0).float()
-        return self._merge(held, cell[inside]), share
+        return merged(held, cell[inside], self.geometry), share
 
-    def _merge(self, showers: Showers, cell: Tensor) -> Showers:
-        """Sum the rows of each (shower, cell)."""
-        key, order = torch.sort(showers.index * self.geometry.num_cells + cell, stable=True)
-        key, repeats = torch.unique_consecutive(key, return_counts=True)
-        ptr = ptr_from_counts(repeats)
-        rows = showers.points[order]
-        cell = key % self.geometry.num_cells
-        shower = torch.div(key, self.geometry.num_cells, rounding_mode="floor")
-        points = torch.empty((len(key), 4), dtype=rows.dtype, device=rows.device)
-        points[:, :ENERGY] = self.geometry.position(cell)[:, :ENERGY]
-        points[:, ENERGY] = _energy_of(rows[:, ENERGY], ptr).float()
-        points[:, TIME] = segment(rows[:, TIME].contiguous(), ptr, reduce="min")
-        return Showers(
-            points=points,
-            layer=self.geometry.layer_of(cell),
-            ptr=ptr_from_counts(torch.bincount(shower, minlength=len(showers))),
-            incident=showers.incident,
-            cell=cell,
-        )
+
+def merged(showers: Showers, cell: Tensor, geometry: Geometry) -> Showers:
+    """Rows of a shower on the same cell as one: the sum of energies, the earliest time.
+
+    Args:
+        showers: S showers.
+        cell: of each point, [P] int64.
+        geometry: of the cells.
+
+    Returns:
+        showers on cells, sorted by cell within each shower.
+    """
+    key, order = torch.sort(showers.index * geometry.num_cells + cell, stable=True)
+    key, repeats = torch.unique_consecutive(key, return_counts=True)
+    ptr = ptr_from_counts(repeats)
+    rows = showers.points[order]
+    cell = key % geometry.num_cells
+    shower = torch.div(key, geometry.num_cells, rounding_mode="floor")
+    points = torch.empty((len(key), 4), dtype=rows.dtype, device=rows.device)
+    points[:, :ENERGY] = geometry.position(cell)[:, :ENERGY]
+    points[:, ENERGY] = _energy_of(rows[:, ENERGY], ptr).float()
+    points[:, TIME] = segment(rows[:, TIME].contiguous(), ptr, reduce="min")
+    return Showers(
+        points=points,
+        layer=geometry.layer_of(cell),
+        ptr=ptr_from_counts(torch.bincount(shower, minlength=len(showers))),
+        incident=showers.incident,
+        cell=cell,
+    )
 
 
 class CountingProjector:
     """Projects batch after batch and counts the energy outside every cell.
 
     Args:
-        geometry: the cells.
+        projector: gives the showers on cells and the share of each outside every cell.
 
     Attributes:
         energy: of all batches so far, MeV.
         outside: of it outside every cell, MeV.
     """
 
-    def __init__(self, geometry: Geometry) -> None:
-        self.projector = Projector(geometry)
+    def __init__(self, projector: Callable[[Showers], tuple[Showers, Tensor]]) -> None:
+        self.projector = projector
         self.energy = self.outside = 0.0
 
     @property
@@ -86,7 +98,7 @@ class CountingProjector:
         return self.outside / self.energy if self.energy > 0 else 0.0
 
     def __call__(self, showers: Showers) -> Showers:
-        """Showers on cells; arguments and errors as `Projector`."""
+        """Showers on cells; arguments and errors as those of the projector."""
         projected, share = self.projector(showers)
         energy = _energy_of(showers.energy, showers.ptr)
         self.energy += float(energy.sum())

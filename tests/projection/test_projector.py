@@ -110,7 +110,7 @@ def test_nothing_but_points_outside_or_without_energy() -> None:
 
 def test_energy_outside_is_counted_over_batches() -> None:
     geometry = Geometry.load("toy")
-    counting = CountingProjector(geometry)
+    counting = CountingProjector(Projector(geometry))
     assert counting.share == 0
     batches = [_deposits(geometry), _deposits(geometry, num=500, spread_mm=200.0)]
     held = sum(float(counting(batch).energy.sum(dtype=torch.float64)) for batch in batches)
