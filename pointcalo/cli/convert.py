@@ -14,7 +14,7 @@ from pointcalo.formats.layouts import CLASSES, Outgoing, layout_named
 from pointcalo.formats.shower_file import ShowerFile
 from pointcalo.formats.tables.columns import NOT_KEPT
 from pointcalo.geometry import Geometry
-from pointcalo.projection import CountingProjector
+from pointcalo.projection import CountingProjector, Projector, Resegmentation
 from pointcalo.showers import Showers
 
 
@@ -35,13 +35,15 @@ def run(config: DictConfig) -> None:
     source = open_showers(config.input, conventions(config, geometry))
     if geometry is not None:
         source.check_geometry(geometry)
-    batches = Converted(source, geometry, config.batch, project=config.project)
+    target = None if config.resegment is None else Geometry.load(config.resegment)
+    projector = _projector(config, source, geometry, target)
+    batches = Converted(source, geometry, config.batch, projector)
     layout = layout_named(config.format)
     lost = layout.write(
         Path(config.output),
         batches,
-        _outgoing(config, source),
-        conventions(config, geometry or named_geometry(source)),
+        _outgoing(config, source, target),
+        conventions(config, target or geometry or named_geometry(source)),
     )
     print(f"{config.output}: {len(source)} showers, layout {config.format}{batches.report()}")
     if source.assumed:
@@ -53,20 +55,24 @@ def run(config: DictConfig) -> None:
 
 
 class Converted:
-    """Showers of a file, checked and projected where a geometry is given, with a progress bar.
+    """Showers of a file, checked where a geometry is given and put on cells, with a progress bar.
 
     Args:
         source: file.
         geometry: the detector, which has the layers of all points; None: not known.
         batch: showers in memory at a time.
-        project: whether points are merged to the cells of the geometry.
+        projector: puts the points on cells; None: they stay as they are.
     """
 
     def __init__(
-        self, source: ShowerFile, geometry: Geometry | None, batch: int, *, project: bool
+        self,
+        source: ShowerFile,
+        geometry: Geometry | None,
+        batch: int,
+        projector: CountingProjector | None,
     ) -> None:
         self.source, self.geometry = source, geometry
-        self.projector = CountingProjector(geometry) if project and geometry is not None else None
+        self.projector = projector
         self.batch = batch
 
     def __iter__(self) -> Iterator[Showers]:
@@ -79,19 +85,34 @@ class Converted:
                 bar.update(len(showers))
 
     def report(self) -> str:
-        """What share of the energy was lost by projecting."""
+        """What share of the energy was lost on the way to cells."""
         if self.projector is None or self.projector.energy == 0:
             return ""
         return f", {100 * self.projector.share:.3g} % of the energy outside every cell"
 
 
-def _outgoing(config: DictConfig, source: ShowerFile) -> Outgoing:
+def _projector(
+    config: DictConfig, source: ShowerFile, geometry: Geometry | None, target: Geometry | None
+) -> CountingProjector | None:
+    """What puts the points on the cells that are asked for; None where they stay as they are."""
+    if target is None:
+        return CountingProjector(Projector(geometry)) if config.project and geometry else None
+    if config.project:
+        raise ValueError("project=true and resegment: got both, expected one of them")
+    geometry = geometry or named_geometry(source)
+    if geometry is None:
+        raise ValueError("resegment needs the geometry of the showers: pass geometry=NAME")
+    cells = Resegmentation(geometry, target)
+    return CountingProjector(cells if source.points == "cells" else Projector(target))
+
+
+def _outgoing(config: DictConfig, source: ShowerFile, target: Geometry | None) -> Outgoing:
     return Outgoing(
         num_showers=len(source),
-        points="cells" if config.project else source.points,
+        points="cells" if config.project or target else source.points,
         source=config.source or source.source,
-        geometry_name=source.geometry_name,
-        geometry_hash=source.geometry_hash,
+        geometry_name=target.name if target else source.geometry_name,
+        geometry_hash=target.hash if target else source.geometry_hash,
         attributes=source.attributes,
         compression=config.compression,
     )

@@ -1,5 +1,6 @@
 """`pointcalo convert` from end to end: there and back, and mistakes in one line."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,8 @@ import torch
 
 from pointcalo.cli.main import main
 from pointcalo.formats import NativeFile, write
-from pointcalo.geometry import Geometry
+from pointcalo.geometry import Cartesian, Geometry
+from pointcalo.projection import Projector
 from pointcalo.showers import Incident, Showers, ptr_from_counts
 
 
@@ -72,12 +74,33 @@ def test_projected(folder: Path, deposits: Showers, capsys: pytest.CaptureFixtur
     torch.testing.assert_close(showers.energy.sum(), deposits.energy.sum())
 
 
+def test_on_the_cells_of_another_geometry(
+    folder: Path, deposits: Showers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toy = Geometry.load("toy")
+    squares = Cartesian(pitch_mm=(7.0, 7.0), radius_mm=150.0)
+    layers = [replace(layer, segmentation=squares) for layer in toy.layers]
+    Geometry("squares", layers).save(folder / "squares.yaml")
+    assert main(["convert", "input=a.h5", "output=b.h5", "geometry=toy", "project=true"]) == 0
+    assert main(["convert", "input=b.h5", "output=c.h5", "resegment=squares.yaml"]) == 0
+    assert "0 % of the energy outside every cell" in capsys.readouterr().out
+    cells = NativeFile(folder / "c.h5")
+    assert (cells.points, cells.geometry_name) == ("cells", "squares")
+    before, after = deposits.layer_sums(8)[1], cells.read().layer_sums(8)[1]
+    torch.testing.assert_close(after, before)
+    assert main(["convert", "input=a.h5", "output=d.h5", "resegment=squares.yaml"]) == 0
+    straight, _ = Projector(Geometry.load("squares.yaml"))(deposits)
+    assert torch.equal(NativeFile(folder / "d.h5").read().points, straight.points)
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
         (["format=showerdata"], "energy_unit: a file of ShowerData records no units"),
         (["format=word"], "format: got 'word', expected one of pointcalo, lemurs"),
         (["project=true"], "project=true needs the cells: pass geometry=NAME"),
+        (["resegment=ild"], "'toy' and 'ild' have 8 and 30 layers, expected as many"),
+        (["resegment=toy", "project=true", "geometry=toy"], "got both, expected one of them"),
         (["geometry=ild"], "made in geometry 'toy', not 'ild': pass geometry=toy"),
         (["output=none/b.h5"], "no folder none, make it first"),
         (["input=none.h5"], "none.h5: no such file"),
