@@ -4,10 +4,7 @@ A generator with the right profiles and spectrum still fails here when it lights
 regard to their neighbours, so these features belong to every classifier of the package.
 """
 
-import numpy as np
 import torch
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from pointcalo.validation.hits import Hits
@@ -31,15 +28,13 @@ def clustering_features(hits: Hits, pitch_mm: float) -> dict[str, Tensor]:
 
 def _counts(hits: Hits, near: Surroundings) -> dict[str, Tensor]:
     """Distribution of the number of lit neighbours."""
-    number = (near.same >= 0).sum(1)
-    total = hits.per_shower(hits.energy)
-    alone = number == 0
-    lonely = alone & (near.following < 0) & (near.preceding < 0) & (near.around == 0)
+    number, alone, lonely = near.number, near.alone, near.lonely
+    total = hits.total
     out = {
         "neighbours_mean": hits.mean(number),
         "neighbours_square": hits.mean(number.double() ** 2),
         "neighbours_energy_weighted": hits.per_shower(number * hits.energy) / total,
-        "neighbours_log_weighted": hits.mean(number * hits.excess.log()),
+        "neighbours_log_weighted": hits.mean(number * hits.log_excess),
         "isolated_energy": hits.per_shower(alone * hits.energy) / total,
         "isolated_number": hits.per_shower(alone.double()),
         "isolated_3d_number": hits.per_shower(lonely.double()),
@@ -52,7 +47,7 @@ def _counts(hits: Hits, near: Surroundings) -> dict[str, Tensor]:
 
 def _zones(hits: Hits, near: Surroundings, pitch_mm: float) -> dict[str, Tensor]:
     """Lit neighbours and isolated cells by radius, depth and energy of the hit."""
-    number = (near.same >= 0).sum(1)
+    number = near.number
     thirds = torch.linspace(0, hits.num_layers, 4).tolist()
     zones = {
         "radius": (hits.radius / pitch_mm, (0.0, 2.0, 5.0, 10.0, float("inf"))),
@@ -72,14 +67,14 @@ def _energies(hits: Hits, near: Surroundings) -> dict[str, Tensor]:
     """Energies of neighbouring cells: products, correlation, local maxima."""
     lit = near.same >= 0
     energy = torch.where(lit, hits.energy[near.same], 0.0)
-    log = hits.excess.log()
-    log_beside = torch.where(lit, log[near.same], 0.0).sum(1) / lit.sum(1).clamp(min=1)
-    some = lit.any(1)
+    log = hits.log_excess
+    log_beside = torch.where(lit, log[near.same], 0.0).sum(1) / near.number.clamp(min=1)
+    some = ~near.alone
     maximum = (hits.energy[:, None] > energy).all(1)
     return {
         "neighbour_product": hits.per_shower(hits.energy * energy.sum(1))
         / hits.per_shower(hits.energy**2),
-        "neighbour_correlation": _correlation(hits, log, log_beside, some),
+        "neighbour_correlation": hits.correlation(log, log_beside, some),
         "neighbour_difference": hits.mean((log - log_beside).abs(), some),
         "neighbour_sum": hits.mean(torch.where(lit, hits.excess[near.same], 0.0).sum(1).log1p()),
         "maxima_number": hits.per_shower((maximum & some).double()),
@@ -89,9 +84,9 @@ def _energies(hits: Hits, near: Surroundings) -> dict[str, Tensor]:
 
 def _adjacent(hits: Hits, near: Surroundings) -> dict[str, Tensor]:
     """Coincidences of cells at the same position in adjacent detector layers."""
-    log = hits.excess.log()
+    log = hits.log_excess
     after, before = near.following >= 0, near.preceding >= 0
-    total = hits.per_shower(hits.energy)
+    total = hits.total
     out = {
         "coincidence": hits.mean(after),
         "coincidence_energy": hits.per_shower(after * hits.energy) / total,
@@ -99,7 +94,7 @@ def _adjacent(hits: Hits, near: Surroundings) -> dict[str, Tensor]:
         "coincidence_neither": hits.mean(~after & ~before),
         "coincidence_second": hits.mean(near.second >= 0),
         "coincidence_skipped": hits.mean((near.second >= 0) & ~after),
-        "coincidence_correlation": _correlation(hits, log, log[near.following], after),
+        "coincidence_correlation": hits.correlation(log, log[near.following], after),
         "coincidence_difference": hits.mean((log - log[near.following]).abs(), after),
         "coincidence_product": hits.per_shower(after * hits.energy * hits.energy[near.following])
         / hits.per_shower(hits.energy**2),
@@ -115,9 +110,10 @@ def _adjacent(hits: Hits, near: Surroundings) -> dict[str, Tensor]:
 
 def _clusters(hits: Hits, near: Surroundings) -> dict[str, Tensor]:
     """Connected clusters of lit cells, in each layer and through the layers."""
-    flat = _connected(near.same)
-    deep = _connected(torch.cat([near.same, near.following[:, None]], dim=1))
-    return {**_cluster_sizes(hits, flat, "flat"), **_cluster_sizes(hits, deep, "deep")}
+    return {
+        **_cluster_sizes(hits, near.flat_cluster, "flat"),
+        **_cluster_sizes(hits, near.deep_cluster, "deep"),
+    }
 
 
 def _cluster_sizes(hits: Hits, label: Tensor, name: str) -> dict[str, Tensor]:
@@ -127,24 +123,7 @@ def _cluster_sizes(hits: Hits, label: Tensor, name: str) -> dict[str, Tensor]:
     number = hits.per_shower(1 / size)
     return {
         f"clusters_{name}_number": number,
-        f"clusters_{name}_per_hit": number / hits.per_shower(torch.ones_like(size)),
-        f"clusters_{name}_largest": largest / hits.per_shower(torch.ones_like(size)),
+        f"clusters_{name}_per_hit": number / hits.number,
+        f"clusters_{name}_largest": largest / hits.number,
         f"clusters_{name}_pairs": hits.mean(size == 2),
     }
-
-
-def _connected(partner: Tensor) -> Tensor:
-    """Label of each hit's connected component; `partner` [P, D] holds hits, or -1."""
-    source, slot = torch.nonzero(partner >= 0, as_tuple=True)
-    target = partner[source, slot]
-    ones = np.ones(len(source), dtype=bool)
-    edges = coo_array((ones, (source.numpy(), target.numpy())), shape=(len(partner),) * 2)
-    return torch.from_numpy(connected_components(edges, directed=False)[1]).long()
-
-
-def _correlation(hits: Hits, a: Tensor, b: Tensor, where: Tensor) -> Tensor:
-    """Pearson correlation of a and b over the chosen hits of each shower, [S]."""
-    mean_a, mean_b = hits.mean(a, where), hits.mean(b, where)
-    covariance = hits.mean(a * b, where) - mean_a * mean_b
-    spread = (hits.mean(a * a, where) - mean_a**2) * (hits.mean(b * b, where) - mean_b**2)
-    return torch.where(spread > 1e-12, covariance / spread.clamp(min=1e-12).sqrt(), torch.nan)

@@ -59,15 +59,15 @@ def _incident(incident: Incident) -> dict[str, Tensor]:
 
 
 def _totals(hits: Hits) -> dict[str, Tensor]:
-    energy = hits.per_shower(hits.energy)
-    number = hits.per_shower(torch.ones_like(hits.energy))
+    energy = hits.total
+    number = hits.number
     return {
         "visible_energy_log": energy.log(),
         "response": energy / hits.incident.energy.double(),
         "hits": number,
         "hits_per_energy": number / energy,
-        "energy_log_mean": hits.mean(hits.excess.log()),
-        "energy_log_square": hits.mean(hits.excess.log() ** 2),
+        "energy_log_mean": hits.mean(hits.log_excess),
+        "energy_log_square": hits.mean(hits.log_excess**2),
         "energy_square": hits.per_shower(hits.energy**2) / energy**2,
     }
 
@@ -77,7 +77,7 @@ def _layers(hits: Hits) -> dict[str, Tensor]:
     layer = hits.layers
     columns = {
         "share": layer.energy / layer.energy.sum(1, keepdim=True),
-        "hits": layer.sum(torch.ones_like(hits.energy)),
+        "hits": layer.number,
         "width_mm": layer.width_mm,
         "hottest_share": layer.hottest / layer.energy,
     }
@@ -90,7 +90,7 @@ def _thirds(hits: Hits) -> dict[str, Tensor]:
     Per layer they would be so many noisy columns that the classifier sees less, not more.
     """
     third = hits.grouped(hits.layer * 3 // hits.num_layers, 3)
-    number = third.sum(torch.ones_like(hits.energy))
+    number = third.number
     columns = {
         "u_mm": third.centre[..., 0],
         "v_mm": third.centre[..., 1],
@@ -113,7 +113,7 @@ def _longitudinal(hits: Hits) -> dict[str, Tensor]:
     """Moments of the energy in depth, and how rough the profile is from layer to layer."""
     depth = hits.layer_z[hits.layer]
     layer = hits.layers
-    energy, number = layer.energy, layer.sum(torch.ones_like(depth))
+    energy, number = layer.energy, layer.number
     total = energy.sum(1)
     mean = hits.per_shower(hits.energy * depth) / total
     central = depth - mean[hits.shower]
@@ -139,7 +139,7 @@ def _longitudinal(hits: Hits) -> dict[str, Tensor]:
 def _radial(hits: Hits, pitch_mm: float) -> dict[str, Tensor]:
     """Global centre and widths, and shares of energy and hits in rings about the axis."""
     u, v = hits.uv.unbind(1)
-    total = hits.per_shower(hits.energy)
+    total = hits.total
 
     def moment(values: Tensor) -> Tensor:
         return hits.per_shower(hits.energy * values) / total
@@ -174,17 +174,18 @@ def _spectrum(hits: Hits) -> dict[str, Tensor]:
         out[f"spectrum_{k}"] = hits.per_shower(here)
         out[f"spectrum_{k}_share"] = hits.mean(here)
     for k, values in enumerate(_hottest(hits, HOTTEST_CELLS).unbind(1)):
-        out[f"hottest_{k}_share"] = values / hits.per_shower(hits.energy)
+        out[f"hottest_{k}_share"] = values / hits.total
     return out
 
 
 def _hottest(hits: Hits, number: int) -> Tensor:
     """Energies of the hottest cells of each shower, falling, [S, number]; 0 where it has fewer."""
-    by_energy = torch.argsort(hits.energy, descending=True)
-    order = by_energy[torch.argsort(hits.shower[by_energy], stable=True)]
+    order = hits.order_by(hits.energy).flip(0)
+    shower = hits.shower[order]
     counts = torch.bincount(hits.shower, minlength=hits.num_showers)
-    rank = torch.arange(len(order)) - (counts.cumsum(0) - counts)[hits.shower[order]]
+    behind = counts.sum() - counts.cumsum(0)
+    rank = torch.arange(len(order)) - behind[shower]
     out = torch.zeros(hits.num_showers, number, dtype=torch.float64)
     first = rank < number
-    out[hits.shower[order[first]], rank[first]] = hits.energy[order[first]]
+    out[shower[first], rank[first]] = hits.energy[order[first]]
     return out

@@ -33,7 +33,8 @@ class Groups:
 
     def sum(self, values: Tensor) -> Tensor:
         """Sum of `values` [P] over each group, [S, G]; 0 for a group without hits."""
-        return torch.bincount(self.slot, values, self.shape[0] * self.shape[1]).view(self.shape)
+        sums = torch.bincount(self.slot, values, self.shape[0] * self.shape[1])
+        return sums.double().view(self.shape)  # float32 where there is no hit at all
 
     @cached_property
     def energy(self) -> Tensor:
@@ -51,6 +52,14 @@ class Groups:
         u, v = self.uv.unbind(1)
         sums = [self.sum(self.hit_energy * position) for position in (u, v)]
         return torch.stack(sums, dim=-1) / self.energy[..., None]
+
+    @cached_property
+    def spread(self) -> Tensor:
+        """Energy-weighted spreads (u, v) in mm, [S, G, 2]; NaN for fewer than two hits."""
+        apart = self.uv - self.centre.view(-1, 2)[self.slot]
+        sums = [self.sum(self.hit_energy * a * a) for a in apart.unbind(1)]
+        spread = (torch.stack(sums, dim=-1) / self.energy[..., None]).sqrt()
+        return torch.where(self.number[..., None] > 1, spread, torch.nan)
 
     @property
     def width_mm(self) -> Tensor:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pointcalo.geometry import Geometry
 from pointcalo.showers import TIME, Incident, ShowerFrame, Showers
+from pointcalo.units import SPEED_OF_LIGHT
 from pointcalo.validation.groups import Groups
 from pointcalo.validation.surroundings import Surroundings, surroundings_of
 from pointcalo.validation.values import Values
@@ -75,12 +77,20 @@ class Hits:
 
     def per_shower(self, values: Tensor) -> Tensor:
         """Sum of `values` [P] over the hits of each shower, [S]; 0 for a shower without hits."""
-        return torch.bincount(self.shower, values, self.num_showers)
+        sums = torch.bincount(self.shower, values, self.num_showers)
+        return sums.double()  # float32 where there is no hit at all
 
     def mean(self, values: Tensor, where: Tensor | None = None) -> Tensor:
         """Mean of `values` [P] over the hits of each shower, [S]; NaN where there is none."""
-        weight = torch.ones_like(self.energy) if where is None else where.double()
+        if where is None:
+            return self.per_shower(values.double()) / self.number
+        weight = where.double()
         return self.per_shower(values.double() * weight) / self.per_shower(weight)
+
+    @cached_property
+    def number(self) -> Tensor:
+        """Number of hits of each shower, [S] float64."""
+        return torch.bincount(self.shower, minlength=self.num_showers).double()
 
     @cached_property
     def total(self) -> Tensor:
@@ -95,6 +105,50 @@ class Hits:
     def weighted_mean(self, values: Tensor) -> Tensor:
         """Energy-weighted mean of `values` [P] in each shower, [S]; NaN for one without hits."""
         return self.per_shower(self.energy * values) / self.total
+
+    @cached_property
+    def log_excess(self) -> Tensor:
+        """Logarithm of `excess`, [P]."""
+        return self.excess.log()
+
+    @cached_property
+    def central(self) -> tuple[Tensor, Tensor, Tensor]:
+        """u, v and depth of each hit less their energy-weighted means in its shower, mm, [P]."""
+        u, v, z = (
+            place - self.weighted_mean(place)[self.shower] for place in (*self.uv.T, self.depth)
+        )
+        return u, v, z
+
+    @cached_property
+    def covariance(self) -> Tensor:
+        """Energy-weighted covariances of u, v and depth in mm2, [S, 3, 3]; NaN without hits."""
+        u, v, z = self.central
+        uu, uv, uz, vv, vz, zz = (
+            self.weighted_mean(a * b) for a, b in ((u, u), (u, v), (u, z), (v, v), (v, z), (z, z))
+        )
+        return torch.stack([uu, uv, uz, uv, vv, vz, uz, vz, zz], dim=1).view(-1, 3, 3)
+
+    @cached_property
+    def spread(self) -> Tensor:
+        """Energy-weighted spreads of u, v and depth, mm, [S, 3]; NaN for fewer than two hits."""
+        spread = self.covariance.diagonal(dim1=1, dim2=2).sqrt()
+        return torch.where(self.number[:, None] > 1, spread, torch.nan)
+
+    @cached_property
+    def outwards(self) -> Tensor:
+        """Hits by shower and, within it, by rising distance from the axis, [P]."""
+        return self.order_by(self.radius)
+
+    @cached_property
+    def delay(self) -> Tensor:
+        """Time of each hit behind light along the incident axis from z = 0, in ns, [P].
+
+        NaN in showers whose times are all 0, which is how files without times are read.
+        """
+        slowness = 1 / (self.incident.direction[:, 2].double() * SPEED_OF_LIGHT)
+        timed = self.per_shower((self.time != 0).double()) > 0
+        late = self.time - self.depth * slowness[self.shower]
+        return torch.where(timed[self.shower], late, torch.nan)
 
     @cached_property
     def layers(self) -> Groups:
@@ -116,6 +170,18 @@ class Hits:
             self.xy - self.axis[self.shower, self.layer],
             self.axis,
         )
+
+    def correlation(self, a: Tensor, b: Tensor, where: Tensor) -> Tensor:
+        """Pearson correlation of a and b [P] over the chosen hits of each shower, [S]."""
+        mean_a, mean_b = self.mean(a, where), self.mean(b, where)
+        covariance = self.mean(a * b, where) - mean_a * mean_b
+        spread = (self.mean(a * a, where) - mean_a**2) * (self.mean(b * b, where) - mean_b**2)
+        return torch.where(spread > 1e-12, covariance / spread.clamp(min=1e-12).sqrt(), torch.nan)
+
+    def order_by(self, values: Tensor) -> Tensor:
+        """Hits by shower and, within it, by rising value [P], not negative, in float32; [P]."""
+        bits = values.float().view(torch.int32).long()  # of floats >= 0 they have the same order
+        return torch.from_numpy(np.argsort((self.shower << 32 | bits).numpy()))
 
     def values(self, values: Tensor, weight: Tensor | None = None) -> Values:
         """One value [P] a hit, each weighing 1 or its `weight` [P], for an observable."""

@@ -1,8 +1,12 @@
 """Lit cells about each hit, in its own and in the adjacent detector layers."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
 import torch
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from pointcalo.geometry import Geometry
@@ -43,6 +47,31 @@ class Surroundings:
     second: Tensor
     around: Tensor
 
+    @cached_property
+    def number(self) -> Tensor:
+        """Number of lit neighbours in the same layer, [P]."""
+        return (self.same >= 0).sum(1)
+
+    @property
+    def alone(self) -> Tensor:
+        """Whether no neighbour in the same layer is lit, [P]."""
+        return self.number == 0
+
+    @property
+    def lonely(self) -> Tensor:
+        """Whether, besides, nothing is lit at and about its position one layer off, [P]."""
+        return self.alone & (self.following < 0) & (self.preceding < 0) & (self.around == 0)
+
+    @cached_property
+    def flat_cluster(self) -> Tensor:
+        """Number of each hit's cluster of neighbours in its layer, [P]."""
+        return _connected(self.same)
+
+    @cached_property
+    def deep_cluster(self) -> Tensor:
+        """Number of its cluster of neighbours and of hits that follow one another, [P]."""
+        return _connected(torch.cat([self.same, self.following[:, None]], dim=1))
+
 
 def surroundings_of(
     geometry: Geometry, shower: Tensor, layer: Tensor, cell: Tensor, offset: Tensor, axis: Tensor
@@ -79,3 +108,12 @@ def surroundings_of(
         second=lit.hit_at(shower, along(2)),
         around=around,
     )
+
+
+def _connected(partner: Tensor) -> Tensor:
+    """Label of each hit's connected component; `partner` [P, D] holds hits, or -1."""
+    source, slot = torch.nonzero(partner >= 0, as_tuple=True)
+    target = partner[source, slot]
+    ones = np.ones(len(source), dtype=bool)
+    edges = coo_array((ones, (source.numpy(), target.numpy())), shape=(len(partner),) * 2)
+    return torch.from_numpy(connected_components(edges, directed=False)[1]).long()

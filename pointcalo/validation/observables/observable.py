@@ -8,6 +8,8 @@ from pointcalo.validation.values import Values
 
 CALOCHALLENGE = "CaloChallenge, Krause et al. 2024, arXiv:2410.21611"
 CALOCLOUDS = "CaloClouds, Buhmann et al. 2023, arXiv:2305.04847"
+NEW_ANGLES = "Diefenbacher et al. 2023, arXiv:2303.18150"
+HERE = "this package"
 
 
 @dataclass(frozen=True)

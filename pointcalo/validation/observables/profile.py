@@ -1,8 +1,19 @@
 """Profiles along and across the axis, in the frame of the shower, and their centres."""
 
+import torch
+from torch import Tensor
+
 from pointcalo.validation.hits import Hits
-from pointcalo.validation.observables.observable import CALOCHALLENGE, CALOCLOUDS, Observable
+from pointcalo.validation.observables.observable import (
+    CALOCHALLENGE,
+    CALOCLOUDS,
+    HERE,
+    Observable,
+)
 from pointcalo.validation.values import Values
+
+START_SHARE = 0.02
+ROUNDING = 1e-9
 
 
 def longitudinal(hits: Hits) -> Values:
@@ -29,6 +40,50 @@ def centre_v(hits: Hits) -> Values:
 def centre_depth(hits: Hits) -> Values:
     """sum(E z) / sum(E)."""
     return Values.of_showers(hits.weighted_mean(hits.depth))
+
+
+def shower_start(hits: Hits) -> Values:
+    """Depth of the first layer with at least 2 % of the energy."""
+    return _depth_of(hits, (hits.layers.energy >= START_SHARE * hits.total[:, None]).int())
+
+
+def shower_maximum(hits: Hits) -> Values:
+    """Depth of the layer with most energy, the first of equal ones."""
+    return _depth_of(hits, hits.layers.energy)
+
+
+def width_depth(hits: Hits) -> Values:
+    """sqrt(sum(E (z - <z>)^2) / sum(E)), of at least two hits."""
+    return Values.of_showers(hits.spread[:, 2])
+
+
+def radius_50(hits: Hits) -> Values:
+    """Radius that holds 50 % of the energy."""
+    return _radius_with(hits, 0.5)
+
+
+def radius_90(hits: Hits) -> Values:
+    """Radius that holds 90 % of the energy."""
+    return _radius_with(hits, 0.9)
+
+
+def _depth_of(hits: Hits, table: Tensor) -> Values:
+    """Depth of the layer where a table [S, L] is largest, the first of equal ones."""
+    depth = hits.layer_z[table.argmax(1)]
+    return Values.of_showers(torch.where(hits.number > 0, depth, torch.nan))
+
+
+def _radius_with(hits: Hits, part: float) -> Values:
+    order = hits.outwards
+    inside = hits.share[order].cumsum(0)
+    first = (hits.number.cumsum(0) - hits.number).long()
+    before = torch.cat([inside.new_zeros(1), inside])[first]
+    missing = inside - before[hits.shower] < part - ROUNDING
+    missing = hits.per_shower(missing.double()).long()
+    lit = hits.number > 0
+    radius = inside.new_full((hits.num_showers,), torch.nan)
+    radius[lit] = hits.radius[order[(first + missing)[lit]]]
+    return Values.of_showers(radius)
 
 
 OBSERVABLES = (
@@ -74,5 +129,45 @@ OBSERVABLES = (
         "energy-weighted mean depth of the layers",
         CALOCLOUDS,
         centre_depth,
+    ),
+    Observable(
+        "shower_start",
+        "Start of the shower",
+        "mm",
+        "depth of the first layer with at least 2 % of the visible energy",
+        HERE,
+        shower_start,
+    ),
+    Observable(
+        "shower_maximum",
+        "Maximum of the shower",
+        "mm",
+        "depth of the layer with most energy",
+        HERE,
+        shower_maximum,
+    ),
+    Observable(
+        "width_depth",
+        "Width in depth",
+        "mm",
+        "energy-weighted standard deviation of the depth, for at least two hits",
+        HERE,
+        width_depth,
+    ),
+    Observable(
+        "radius_50",
+        "Radius of 50 % of the energy",
+        "mm",
+        "least distance from the incident axis within which half of the visible energy lies",
+        HERE,
+        radius_50,
+    ),
+    Observable(
+        "radius_90",
+        "Radius of 90 % of the energy",
+        "mm",
+        "least distance from the incident axis within which 90 % of the visible energy lies",
+        HERE,
+        radius_90,
     ),
 )
