@@ -44,6 +44,20 @@ def bin_of(values: Tensor, edges: Tensor) -> Tensor:
     return torch.bucketize(values, edges, right=True)
 
 
+def equal_bins(values: Tensor, number: int) -> Tensor:
+    """Edges of up to `number` bins (at least 1) that hold equal numbers of the values [S].
+
+    Fewer where values are equal. The last edge is the highest value, which lies in the last bin.
+
+    Returns:
+        Rising edges [B + 1].
+    """
+    ordered = values.sort().values
+    place = torch.linspace(0, len(ordered), max(1, number) + 1).round().long()
+    edges = ordered[place.clamp(max=len(ordered) - 1)].unique()
+    return edges if len(edges) > 1 else edges.repeat(2)
+
+
 def _around(distinct: Tensor) -> Tensor:
     """Edges half-way between neighbouring values, and as far beyond the outer ones."""
     if len(distinct) == 1:

@@ -30,12 +30,15 @@ class Estimate:
         uncertainty: Its standard error.
         n: Showers a side, the fewer of both.
         status: `OK`, or why the value satisfies no bound.
+        scale: Standard deviation of the reference's values within their groups, in the unit of the
+            value, where that is what a distance is to be judged by.
     """
 
     value: float
     uncertainty: float
     n: int
     status: str = OK
+    scale: float | None = None
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """Histograms of both samples of an observable, in every bootstrap sample at once."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
@@ -21,13 +21,11 @@ class Histograms:
         edges: Of the bins, [B + 1]; the bins below the first and above the last count too.
         reference: [R + 1, G, B + 2], the first row without resampling; 0 where a group is empty.
         generated: The same of the generated sample.
-        groups: Groups that have a value on either side.
     """
 
     edges: NDArray[np.float64]
     reference: NDArray[np.float64]
     generated: NDArray[np.float64]
-    groups: int
 
     @staticmethod
     def of(
@@ -38,12 +36,27 @@ class Histograms:
             _densities(counts @ shower_table(values, edges), values.num_groups)
             for values, counts in zip((reference, generated), resampling.counts, strict=True)
         ]
-        seen = torch.cat([reference.group, generated.group]).unique()
-        return Histograms(edges.numpy(), *both, max(1, len(seen)))
+        return Histograms(edges.numpy(), *both)
 
-    def mean_over_groups(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Mean [R + 1] over the groups that are seen, of numbers [R + 1, G]."""
-        return values.sum(axis=1) / self.groups
+    @cached_property
+    def sides(self) -> NDArray[np.int64]:
+        """How many of the two samples have values in a group, [R + 1, G]."""
+        there = [side.any(axis=2) for side in (self.reference, self.generated)]
+        return np.sum(there, axis=0)
+
+    @property
+    def cumulative_difference(self) -> NDArray[np.float64]:
+        """|F_reference - F_generated| at each edge, [R + 1, G, B + 1]."""
+        apart = self.reference - self.generated
+        np.cumsum(apart, axis=2, out=apart)
+        return np.abs(apart, out=apart)[..., :-1]
+
+
+def mean_over_groups(values: NDArray[np.float64], where: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Mean [R] of numbers [R, G] over the groups named by `where` [R, G]; NaN where it has none."""
+    number = where.sum(axis=1)
+    total = np.where(where, values, 0.0).sum(axis=1)
+    return np.divide(total, number, out=np.full(len(total), np.nan), where=number > 0)
 
 
 def shower_table(values: Values, edges: Tensor) -> csr_array:

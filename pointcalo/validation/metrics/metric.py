@@ -43,6 +43,11 @@ class Pair:
         return self.reference.values[observable], self.generated.values[observable]
 
     @cached_property
+    def distances(self) -> dict[str, tuple[Estimate, Estimate]]:
+        """Wasserstein and Kolmogorov-Smirnov distances by observable, as far as computed."""
+        return {}
+
+    @cached_property
     def paired(self) -> bool:
         """Whether shower k of both has the same incident particle."""
         return same_incident(self.reference.incident, self.generated.incident)

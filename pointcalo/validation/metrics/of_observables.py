@@ -3,21 +3,34 @@
 from functools import partial
 
 from pointcalo.validation.metrics.binning import bin_edges
-from pointcalo.validation.metrics.distances import separation, wasserstein
+from pointcalo.validation.metrics.distances import cumulative_distances, separation
 from pointcalo.validation.metrics.estimate import Estimate
 from pointcalo.validation.metrics.metric import Metric, Pair
 from pointcalo.validation.observables import OBSERVABLES, Observable
 
-CALOCHALLENGE = "CaloChallenge, Krause et al. 2024, arXiv:2410.21611"
+CALOCHALLENGE = (
+    "Diefenbacher et al. 2020, arXiv:2009.03796, eq. 15; CaloChallenge, Krause et al. 2024, "
+    "arXiv:2410.21611"
+)
+
+
+def _distances(pair: Pair, observable: Observable) -> tuple[Estimate, Estimate]:
+    if observable.name not in pair.distances:
+        values = pair.values(observable.name)
+        pair.distances[observable.name] = cumulative_distances(*values, pair.resampling)
+    return pair.distances[observable.name]
 
 
 def _wasserstein(pair: Pair, *, observable: Observable) -> Estimate:
-    values = (side.values[observable.name] for side in (pair.reference, pair.generated))
-    return wasserstein(*values, pair.resampling)
+    return _distances(pair, observable)[0]
+
+
+def _kolmogorov_smirnov(pair: Pair, *, observable: Observable) -> Estimate:
+    return _distances(pair, observable)[1]
 
 
 def _separation(pair: Pair, *, observable: Observable) -> Estimate:
-    first, second = (side.values[observable.name] for side in (pair.reference, pair.generated))
+    first, second = pair.values(observable.name)
     return separation(first, second, bin_edges(first, observable.scale), pair.resampling)
 
 
@@ -30,6 +43,15 @@ def _metrics(observable: Observable) -> tuple[Metric, ...]:
             f"Wasserstein-1 distance of: {observable.definition}",
             "Ramdas, Garcia and Cuturi 2015, arXiv:1509.02237",
             partial(_wasserstein, observable=observable),
+            group="observables",
+        ),
+        Metric(
+            f"ks_{observable.name}",
+            f"Kolmogorov-Smirnov distance: {observable.title}",
+            "1",
+            f"largest difference of the cumulative distributions of: {observable.definition}",
+            "Smirnov 1948, Ann. Math. Statist. 19, 279",
+            partial(_kolmogorov_smirnov, observable=observable),
             group="observables",
         ),
         Metric(
