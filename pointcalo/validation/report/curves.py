@@ -1,5 +1,6 @@
 """What is drawn of an observable: a histogram, or the mean in each layer, with errors."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ class Curve:
 
     Attributes:
         edges: Of the bins, [B + 1].
-        height: Of the bins, [B].
+        height: Of the bins, [B]; NaN where it is not defined.
         error: Standard errors of the heights, from the spread between showers, [B].
     """
 
@@ -27,12 +28,15 @@ class Curve:
     error: NDArray[np.float64]
 
 
-def curves(observable: Observable, reference: Values, generated: Values) -> tuple[Curve, Curve]:
-    """Curves of both samples: means per layer, or densities in bins chosen by the reference."""
+def curves(observable: Observable, reference: Values, generated: Sequence[Values]) -> list[Curve]:
+    """Curves of all samples, the reference first.
+
+    Means per layer, or densities in bins chosen by the reference.
+    """
     if reference.num_groups > 1:
-        return _layer_means(reference), _layer_means(generated)
+        return [_layer_means(values) for values in (reference, *generated)]
     edges = bin_edges(reference, observable.scale)
-    return _density(reference, edges), _density(generated, edges)
+    return [_density(values, edges) for values in (reference, *generated)]
 
 
 def ratio(generated: Curve, reference: Curve) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -41,16 +45,35 @@ def ratio(generated: Curve, reference: Curve) -> tuple[NDArray[np.float64], NDAr
     return generated.height / divisor, generated.error / np.abs(divisor)
 
 
+def deviation(generated: Curve, reference: Curve) -> str:
+    """Where the ratio is farthest from 1 in standard errors, and its mean distance from 1."""
+    value, error = ratio(generated, reference)
+    one, band = ratio(reference, reference)
+    both = np.hypot(error, band)
+    known = np.isfinite(value) & (both > 0) & np.isfinite(one)
+    if not known.any():
+        return "no bin to compare"
+    pull = np.abs(value[known] - 1) / both[known]
+    at = np.flatnonzero(known)[pull.argmax()]
+    middle = (reference.edges[at] + reference.edges[at + 1]) / 2
+    share = np.abs(reference.height * np.diff(reference.edges))[known]
+    mean = float(np.average(np.abs(value[known] - 1), weights=share)) if share.sum() > 0 else 0.0
+    return (
+        f"mean deviation {mean:.1%}, most significant near {middle:.3g} "
+        f"where the ratio is {value[at]:.2f} ± {both[at]:.2f}"
+    )
+
+
 def _density(values: Values, edges: torch.Tensor) -> Curve:
-    """Density in each bin, normalised with what lies outside included."""
+    """Density in each bin, normalised with what lies outside included; 0 where nothing is."""
     table = shower_table(values, edges)
     total, square = table.sum(axis=0), table.power(2).sum(axis=0)
-    scale = np.diff(edges.numpy()) * total.sum()
+    scale = np.diff(edges.numpy()) * (total.sum() or 1.0)
     return Curve(edges.numpy(), total[1:-1] / scale, np.sqrt(square[1:-1]) / scale)
 
 
 def _layer_means(values: Values) -> Curve:
-    """Mean over showers in each group."""
+    """Mean over showers in each group; NaN where no shower has a value."""
     number = torch.bincount(values.group, values.weight, values.num_groups)
     mean = torch.bincount(values.group, values.weight * values.value, values.num_groups) / number
     apart = (values.value - mean[values.group]) ** 2

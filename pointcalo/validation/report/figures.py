@@ -1,6 +1,6 @@
-"""Figures of a comparison: both samples, their ratio below, as self-contained SVG."""
+"""Figures of observables: all samples, their ratio to the reference below."""
 
-import io
+from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import mplhep
@@ -9,70 +9,73 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pointcalo.validation.observables import Observable
-from pointcalo.validation.report.curves import Curve, curves, ratio
-from pointcalo.validation.values import Values
+from pointcalo.validation.report.curves import Curve, ratio
+from pointcalo.validation.report.drawing import (
+    REFERENCE_COLOUR,
+    STYLE,
+    legend_label,
+    looks,
+    quantity,
+    svg_of,
+)
 
-# Okabe and Ito: told apart with any colour vision, and by line style in print.
-REFERENCE_COLOUR, GENERATED_COLOUR = "#555555", "#D55E00"
 FALLING = ("radial", "cell_energy")
-STYLE = {
-    "font.size": 11,
-    "axes.labelsize": 12,
-    "xtick.direction": "in",
-    "ytick.direction": "in",
-    "xtick.top": True,
-    "ytick.right": True,
-    "legend.frameon": False,
-    "svg.hashsalt": "pointcalo",
-}
+ROOM = 1.3  # above the highest bin, for the legend
+MARGINS = {"left": 0.17, "right": 0.97, "top": 0.97, "bottom": 0.12, "hspace": 0.06}
 
 
-def comparison_figure(observable: Observable, reference: Values, generated: Values) -> str:
-    """SVG of an observable in both samples, bands and bars being standard errors.
+def comparison_figure(
+    observable: Observable, reference: Curve, generated: Mapping[str, Curve], *, layered: bool
+) -> str:
+    """SVG of an observable in all samples, bands and bars being standard errors.
+
+    Args:
+        observable: What is drawn.
+        reference: Its curve in the reference.
+        generated: Its curves in the generated samples, by label.
+        layered: Whether the curves are means in each detector layer.
 
     Returns:
-        The text of the SVG, the same for the same values.
+        The text of the SVG, the same for the same curves.
     """
-    first, second = curves(observable, reference, generated)
-    layered = reference.num_groups > 1
-    axis = observable.axis or observable.title
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(5.2, 4.6), layout="constrained")
-        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-        _draw(upper, first, second)
-        _draw_ratio(lower, first, second)
+        figure = Figure(figsize=(5.2, 4.6))
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1], gridspec_kw=MARGINS)
+        _draw(upper, reference, generated)
+        _draw_ratio(lower, reference, list(generated.values()))
         upper.set_ylabel(_height_label(observable, layered))
-        lower.set_xlabel("Detector layer" if layered else _label(axis, observable.unit))
-        if observable.name in FALLING:
-            upper.set_yscale("log")
-        else:
-            upper.set_ylim(bottom=min(0.0, upper.get_ylim()[0]), top=1.25 * upper.get_ylim()[1])
-        if observable.scale == "log" and not layered:
-            upper.set_xscale("log")
-        upper.set_xlim(first.edges[0], first.edges[-1])
-        return _svg(figure)
+        axis = quantity(observable.axis or observable.title, observable.unit)
+        lower.set_xlabel("Detector layer" if layered else axis)
+        _scale(upper, observable, [reference, *generated.values()], layered=layered)
+        figure.align_ylabels([upper, lower])
+        return svg_of(figure)
 
 
-def _draw(axes: Axes, reference: Curve, generated: Curve) -> None:
-    axes.stairs(reference.height, reference.edges, fill=True, color=REFERENCE_COLOUR, alpha=0.25)
-    axes.stairs(reference.height, reference.edges, color=REFERENCE_COLOUR, label="reference")
-    mplhep.histplot(
-        generated.height,
-        generated.edges,
-        yerr=generated.error,
-        ax=axes,
-        color=GENERATED_COLOUR,
-        linestyle="--",
-        label="generated",
-        flow="none",
+def _draw(axes: Axes, reference: Curve, generated: Mapping[str, Curve]) -> None:
+    axes.stairs(reference.height, reference.edges, fill=True, color=REFERENCE_COLOUR, alpha=0.2)
+    axes.stairs(
+        reference.height, reference.edges, color=REFERENCE_COLOUR, linewidth=1.5, label="reference"
     )
-    axes.legend(loc="upper right")
+    for (label, curve), (colour, line, _) in zip(
+        generated.items(), looks(len(generated)), strict=True
+    ):
+        mplhep.histplot(
+            curve.height,
+            curve.edges,
+            yerr=curve.error,
+            ax=axes,
+            color=colour,
+            linestyle=line,
+            label=legend_label(label),
+            flow="none",
+        )
+    axes.legend(loc="upper right", fontsize=11 if len(generated) < 4 else 9)
 
 
-def _draw_ratio(axes: Axes, reference: Curve, generated: Curve) -> None:
-    value, error = ratio(generated, reference)
+def _draw_ratio(axes: Axes, reference: Curve, generated: Sequence[Curve]) -> None:
     one, band = ratio(reference, reference)
     centres = (reference.edges[1:] + reference.edges[:-1]) / 2
+    width = np.diff(reference.edges)
     axes.stairs(
         one + band,
         reference.edges,
@@ -82,24 +85,38 @@ def _draw_ratio(axes: Axes, reference: Curve, generated: Curve) -> None:
         alpha=0.3,
     )
     axes.axhline(1.0, color=REFERENCE_COLOUR, linewidth=0.8)
-    axes.errorbar(centres, value, error, fmt="o", markersize=2.5, color=GENERATED_COLOUR)
-    apart = np.nanquantile(np.abs(value - 1), 0.9) if np.isfinite(value).any() else 0.0
-    half = float(np.clip(1.6 * apart, 0.1, 1.0))
+    apart = []
+    for number, (curve, (colour, _, marker)) in enumerate(
+        zip(generated, looks(len(generated)), strict=True), start=1
+    ):
+        value, error = ratio(curve, reference)
+        place = centres + width * (number / (len(generated) + 1) - 0.5) * 0.6
+        axes.errorbar(place, value, error, fmt=marker, markersize=2.5, color=colour, elinewidth=0.9)
+        apart.append(np.abs(value[np.isfinite(value)] - 1))
+    apart = np.concatenate(apart)
+    half = float(np.clip(1.6 * np.quantile(apart, 0.9), 0.1, 1.0)) if len(apart) else 0.1
     axes.set_ylim(1 - half, 1 + half)
-    axes.set_ylabel("generated /\nreference")
+    axes.set_ylabel("ratio to\nreference")
+
+
+def _scale(axes: Axes, observable: Observable, curves: list[Curve], *, layered: bool) -> None:
+    """Logarithmic axes where the observable asks for them, room for the legend."""
+    heights = np.concatenate([curve.height for curve in curves])
+    positive = heights[np.isfinite(heights) & (heights > 0)]
+    if observable.name in FALLING and len(positive):
+        axes.set_yscale("log")
+        low, high = positive.min(), positive.max()
+        axes.set_ylim(low / 2, high * (high / low) ** 0.25)
+    else:
+        axes.set_ylim(min(0.0, axes.get_ylim()[0]), ROOM * axes.get_ylim()[1])
+    edges = curves[0].edges
+    if observable.scale == "log" and not layered and edges[0] > 0:
+        axes.set_xscale("log")
+    axes.set_xlim(edges[0], edges[-1])
 
 
 def _height_label(observable: Observable, layered: bool) -> str:
     if layered:
-        return _label("Mean " + observable.title[0].lower() + observable.title[1:], observable.unit)
+        title = observable.title[0].lower() + observable.title[1:]
+        return quantity(f"Mean {title}", observable.unit)
     return "Density" if observable.unit == "1" else f"Density [1/{observable.unit}]"
-
-
-def _label(title: str, unit: str) -> str:
-    return title if unit == "1" else f"{title} [{unit}]"
-
-
-def _svg(figure: Figure) -> str:
-    text = io.StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None})
-    return text.getvalue()

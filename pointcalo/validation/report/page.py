@@ -1,20 +1,36 @@
-"""The report of a comparison: one self-contained HTML page, and `metrics.json` beside it."""
+"""The report of a comparison: one self-contained HTML page, and its numbers as files beside it."""
 
-import base64
-import json
-import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 
-from pointcalo.validation.compare import Comparison
-from pointcalo.validation.metrics.auc_features import MIN_SHOWERS
-from pointcalo.validation.metrics.estimate import OK, TOO_FEW, UNDEFINED, Estimate
+from pointcalo.validation.judgement import Judgement
 from pointcalo.validation.observables import OBSERVABLES, Observable
-from pointcalo.validation.samples import Sample
+from pointcalo.validation.report.curves import Curve, curves, deviation
+from pointcalo.validation.report.figures import comparison_figure
+from pointcalo.validation.report.files import (
+    METRICS_FILE,
+    write_curves,
+    write_metrics,
+    write_slices,
+)
+from pointcalo.validation.report.markup import picture, table
+from pointcalo.validation.report.numbers import with_unit
+from pointcalo.validation.report.tables import (
+    definitions,
+    metrics_table,
+    samples_table,
+    slices_table,
+)
+from pointcalo.validation.report.verdict import is_of, verdict_line
+from pointcalo.validation.report.verdict_cards import verdict_card
+from pointcalo.validation.samples import Floor, Sample
 
-REPORT, METRICS_FILE = "report.html", "metrics.json"
+REPORT = "report.html"
+
+__all__ = ["METRICS_FILE", "REPORT", "Report"]
 
 
 @dataclass(frozen=True)
@@ -23,134 +39,77 @@ class Report:
 
     Attributes:
         reference: The sample compared with.
-        generated: The sample judged.
-        comparisons: Metrics by name.
-        broken: One line for each bound that is not kept.
-        figures: SVG text by name of the observable.
+        judgements: The samples judged, at least one.
+        floor: Two samples of the reference kind.
         about: What to know to do it again: geometry, floor, seeds, versions, command.
     """
 
     reference: Sample
-    generated: Sample
-    comparisons: dict[str, Comparison]
-    broken: list[str]
-    figures: dict[str, str]
-    about: dict[str, str]
+    judgements: Sequence[Judgement]
+    floor: Floor
+    about: Mapping[str, str]
 
     def write(self, folder: Path) -> None:
-        """Write the page and the metrics to a folder."""
-        table = {name: compared.as_dict() for name, compared in self.comparisons.items()}
-        text = json.dumps(table, indent=2, allow_nan=False)
-        (folder / METRICS_FILE).write_text(text + "\n", encoding="utf-8")
+        """Write the page, `metrics.json` and the tables to a folder."""
+        write_metrics(self.judgements, folder)
+        write_slices(self.judgements, folder)
+        write_curves(self.curves, folder)
         (folder / REPORT).write_text(self.page(), encoding="utf-8")
 
-    def verdict(self) -> str:
-        """One line: the AUC with its floor and n, and whether it counts."""
-        auc = self.comparisons["auc_features"]
-        line = (
-            f"auc_features {_pair(auc.estimate)} with {auc.estimate.n} showers a side; "
-            f"floor {_pair(auc.floor)} with {auc.floor.n}"
-        )
-        if auc.estimate.status == TOO_FEW:
-            return f"{line}; too few: {MIN_SHOWERS} a side are needed for it to satisfy a bound"
-        return line if auc.estimate.status == OK else f"{line}; {auc.estimate.status}"
+    def verdict(self) -> list[str]:
+        """One line a sample: the AUC with its floor and n, and whether it counts."""
+        lines = [verdict_line(judgement.comparisons) for judgement in self.judgements]
+        if len(lines) == 1:
+            return lines
+        return [f"{j.label}: {line}" for j, line in zip(self.judgements, lines, strict=True)]
 
-    def worst(self, number: int = 3) -> list[str]:
-        """The metrics of observables that lie farthest above their floor, in standard errors."""
-        names = [name for name in self.comparisons if name.startswith(("wasser", "separ"))]
-        ranked = sorted(names, key=lambda name: -self.comparisons[name].excess)[:number]
-        return [
-            f"{name} {_with_unit(self.comparisons[name])}, "
-            f"floor {_pair(self.comparisons[name].floor)}"
-            for name in ranked
-        ]
+    @cached_property
+    def curves(self) -> dict[Observable, tuple[Curve, dict[str, Curve]]]:
+        """What is drawn of each observable that the reference has values of."""
+        drawn = {}
+        for observable in OBSERVABLES:
+            reference = self.reference.measurement.values[observable.name]
+            if len(reference.value) == 0:
+                continue
+            labels = [judgement.label for judgement in self.judgements]
+            values = [j.sample.measurement.values[observable.name] for j in self.judgements]
+            first, *others = curves(observable, reference, values)
+            drawn[observable] = first, dict(zip(labels, others, strict=True))
+        return drawn
 
     def page(self) -> str:
         """The HTML."""
-        template = files(__package__).joinpath("template.html")
+        here = files(__package__)
         parts = {
-            "VERDICT": escape(self.verdict()),
-            "BOUNDS": self._bounds(),
-            "WORST": "".join(f"<li>{escape(line)}</li>" for line in self.worst()),
-            "SAMPLES": self._samples(),
-            "METRICS": self._metrics(),
-            "FIGURES": "".join(self._figure(o) for o in OBSERVABLES if o.name in self.figures),
-            "DEFINITIONS": "".join(map(_definition, OBSERVABLES)),
-            "ABOUT": "".join(_row([key, value]) for key, value in self.about.items()),
+            "STYLE": here.joinpath("page.css").read_text(encoding="utf-8"),
+            "SCRIPT": here.joinpath("page.js").read_text(encoding="utf-8"),
+            "VERDICT": "".join(map(verdict_card, self.judgements)),
+            "SAMPLES": samples_table(self.reference, self.judgements),
+            "FIGURES": "".join(self._figures()),
+            "METRICS": metrics_table(self.judgements),
+            "SLICES": slices_table(self.judgements),
+            "DEFINITIONS": definitions(OBSERVABLES),
+            "ABOUT": table("How it was made", ["what", "value"], self.about.items()),
         }
-        page = template.read_text(encoding="utf-8")
+        page = here.joinpath("template.html").read_text(encoding="utf-8")
         for name, part in parts.items():
             page = page.replace(f"<!--{name}-->", part)
         return page
 
-    def _bounds(self) -> str:
-        lines = "".join(f"<li>{escape(line)}</li>" for line in self.broken)
-        return f'<p class="broken">Bounds not kept:</p><ul>{lines}</ul>' if lines else ""
-
-    def _samples(self) -> str:
-        rows = []
-        for name, sample in (("reference", self.reference), ("generated", self.generated)):
-            kind = " (parametric, not Geant4)" if sample.is_parametric else ""
-            rows.append(
-                _row(
-                    [
-                        name + kind,
-                        sample.file.path.name,
-                        sample.file.source,
-                        str(len(sample.measurement)),
-                        f"{sample.below_threshold:.2%}",
-                        f"{sample.outside:.2%}",
-                    ]
-                )
+    def _figures(self) -> Iterator[str]:
+        for observable, (reference, generated) in self.curves.items():
+            values = self.reference.measurement.values[observable.name]
+            svg = comparison_figure(observable, reference, generated, layered=values.num_groups > 1)
+            seen = "; ".join(
+                f"{label}: {deviation(curve, reference)}" for label, curve in generated.items()
             )
-        return "".join(rows)
+            yield picture(svg, f"{observable.title}. {seen}.", self._caption(observable))
 
-    def _metrics(self) -> str:
-        rows = []
-        for name, compared in self.comparisons.items():
-            status = "" if compared.estimate.status == OK else compared.estimate.status
-            floor = f"{_pair(compared.floor)} ({compared.floor.n})"
-            value = f"{_with_unit(compared)} ({compared.estimate.n})"
-            rows.append(_row([name, value, floor, f"{compared.excess:.1f}", status]))
-        return "".join(rows)
-
-    def _figure(self, observable: Observable) -> str:
-        coded = base64.b64encode(self.figures[observable.name].encode()).decode()
-        distance = self.comparisons[f"wasserstein_{observable.name}"]
-        power = self.comparisons[f"separation_{observable.name}"]
-        caption = (
-            f"{observable.title}. Wasserstein distance {_with_unit(distance)} "
-            f"(floor {_pair(distance.floor)}), separation {_pair(power.estimate)} "
-            f"(floor {_pair(power.floor)})."
-        )
-        alt = f"Reference and generated showers with their ratio. {caption}"
-        return (
-            f'<figure><img alt="{escape(alt)}" src="data:image/svg+xml;base64,{coded}">'
-            f"<figcaption>{escape(caption)}</figcaption></figure>\n"
-        )
-
-
-def _pair(estimate: Estimate) -> str:
-    """Value and error with the digits that the first two of the error have."""
-    if estimate.status == UNDEFINED:
-        return UNDEFINED
-    error = estimate.uncertainty
-    digits = max(0, 1 - math.floor(math.log10(error))) if error > 0 else 3
-    return f"{estimate.value:.{digits}f} ± {error:.{digits}f}"
-
-
-def _with_unit(compared: Comparison) -> str:
-    unit = "" if compared.metric.unit == "1" else f" {compared.metric.unit}"
-    return _pair(compared.estimate) + unit
-
-
-def _definition(observable: Observable) -> str:
-    unit = "" if observable.unit == "1" else f" [{observable.unit}]"
-    text = f"{observable.definition} ({observable.source})"
-    return f"<dt>{escape(observable.name + unit)}</dt><dd>{escape(text)}</dd>"
-
-
-def _row(cells: list[str]) -> str:
-    first, *others = cells
-    rest = "".join(f"<td>{escape(cell)}</td>" for cell in others)
-    return f'<tr><th scope="row">{escape(first)}</th>{rest}</tr>\n'
+    def _caption(self, observable: Observable) -> str:
+        parts = [
+            f"{compared.metric.title} of {j.label} {with_unit(compared)}"
+            for j in self.judgements
+            for name, compared in j.comparisons.items()
+            if is_of(name, observable.name)
+        ]
+        return f"{observable.title}. " + "; ".join(parts) + "."
