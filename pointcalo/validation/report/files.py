@@ -34,10 +34,18 @@ def write_metrics(judgements: Sequence[Judgement], folder: Path) -> None:
 def write_slices(judgements: Sequence[Judgement], folder: Path) -> None:
     """Write the metrics of each range of energies or angles, where there are any."""
     rows = [
-        [judgement.label, part.kind, part.label, part.low, part.high, name, *entry]
+        [
+            judgement.label,
+            part.kind,
+            part.label,
+            part.low,
+            part.high,
+            name,
+            *(entry[key] for key in _ENTRY),
+        ]
         for judgement in judgements
         for part, comparisons in ((s.slice, s.comparisons) for s in judgement.slices)
-        for name, entry in ((n, c.as_dict().values()) for n, c in comparisons.items())
+        for name, entry in ((n, c.as_dict()) for n, c in comparisons.items())
     ]
     if rows:
         head = ["sample", "kind", "slice", "low", "high", "metric", *_ENTRY]
