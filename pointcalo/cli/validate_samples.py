@@ -16,6 +16,8 @@ from pointcalo.formats import open_showers, split_numbers
 from pointcalo.formats.shower_file import ShowerFile
 from pointcalo.geometry import Geometry, geometry_names
 from pointcalo.showers import Incident
+from pointcalo.units import GeV
+from pointcalo.validation.compare import MIN_SHOWERS
 from pointcalo.validation.measurement import Measurement, measure
 from pointcalo.validation.samples import (
     Floor,
@@ -144,7 +146,16 @@ class Samples:
         numbers = split_numbers(len(self.file), self.split)
         sizes = [len(self._open(one.path)) for one in self.generated if not one.is_run]
         numbers = numbers[: min(len(numbers), self.config.max_showers, *sizes)]
-        return self._chosen(self.file.incident(), numbers)
+        chosen = self._chosen(self.file.incident(), numbers)
+        if self.energies and len(chosen) < MIN_SHOWERS:
+            low, high = self.file.incident().energy[numbers].aminmax()
+            raise ValueError(
+                f"energy_GeV: got {self.energies}, {len(chosen)} showers of {self.file.path} lie "
+                f"within {self.config.energy_window:.3g} of them, expected {MIN_SHOWERS} or more; "
+                f"there are {float(low) / GeV:.3g} to {float(high) / GeV:.3g} GeV: take others or "
+                "a wider energy_window"
+            )
+        return chosen
 
     def _chosen(self, incident: Incident, numbers: Tensor) -> Tensor:
         """Of some showers those near the energies asked for."""
