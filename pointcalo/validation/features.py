@@ -182,8 +182,7 @@ def _hottest(hits: Hits, number: int) -> Tensor:
     """Energies of the hottest cells of each shower, falling, [S, number]; 0 where it has fewer."""
     order = hits.order_by(hits.energy).flip(0)
     shower = hits.shower[order]
-    counts = torch.bincount(hits.shower, minlength=hits.num_showers)
-    behind = counts.sum() - counts.cumsum(0)
+    behind = len(order) - hits.ptr[1:]
     rank = torch.arange(len(order)) - behind[shower]
     out = torch.zeros(hits.num_showers, number, dtype=torch.float64)
     first = rank < number

@@ -10,7 +10,14 @@ import torch
 from torch import Tensor
 
 from pointcalo.geometry import Geometry
-from pointcalo.showers import TIME, Incident, ShowerFrame, Showers
+from pointcalo.showers import (
+    TIME,
+    Incident,
+    ShowerFrame,
+    Showers,
+    ptr_from_counts,
+    segment_sum,
+)
 from pointcalo.units import SPEED_OF_LIGHT
 from pointcalo.validation.groups import Groups
 from pointcalo.validation.surroundings import Surroundings, surroundings_of
@@ -28,7 +35,7 @@ class Hits:
         incident: The incident particles, S of them.
         geometry: Their detector.
         axis: Where the incident axis crosses each layer, x, y in mm, [S, L, 2].
-        shower: Number of the hit's shower, [P].
+        shower: Number of the hit's shower, rising, [P].
         layer: Its detector layer, [P].
         cell: Its cell, [P].
         energy: Its energy in MeV, [P] float64.
@@ -77,20 +84,23 @@ class Hits:
 
     def per_shower(self, values: Tensor) -> Tensor:
         """Sum of `values` [P] over the hits of each shower, [S]; 0 for a shower without hits."""
-        sums = torch.bincount(self.shower, values, self.num_showers)
-        return sums.double()  # float32 where there is no hit at all
+        return segment_sum(values.double(), self.ptr)
 
     def mean(self, values: Tensor, where: Tensor | None = None) -> Tensor:
         """Mean of `values` [P] over the hits of each shower, [S]; NaN where there is none."""
         if where is None:
-            return self.per_shower(values.double()) / self.number
-        weight = where.double()
-        return self.per_shower(values.double() * weight) / self.per_shower(weight)
+            return self.per_shower(values) / self.number
+        return self.per_shower(values * where) / self.per_shower(where)
+
+    @cached_property
+    def ptr(self) -> Tensor:
+        """Shower s has the hits ptr[s]:ptr[s+1], [S+1]."""
+        return ptr_from_counts(torch.bincount(self.shower, minlength=self.num_showers))
 
     @cached_property
     def number(self) -> Tensor:
         """Number of hits of each shower, [S] float64."""
-        return torch.bincount(self.shower, minlength=self.num_showers).double()
+        return self.ptr.diff().double()
 
     @cached_property
     def total(self) -> Tensor:

@@ -78,7 +78,7 @@ def occupancy(hits: Hits) -> Values:
     The pitch is the root of the area of the hit's own cell, so that the cells need not be counted.
     """
     pitch = hits.geometry.area(hits.cell).double().sqrt()
-    near = hits.per_shower((hits.radius < NEAR_PITCHES * pitch).double())
+    near = hits.per_shower(hits.radius < NEAR_PITCHES * pitch)
     return Values.of_showers(near / (math.pi * NEAR_PITCHES**2 * hits.num_layers))
 
 

@@ -76,10 +76,9 @@ def _depth_of(hits: Hits, table: Tensor) -> Values:
 def _radius_with(hits: Hits, part: float) -> Values:
     order = hits.outwards
     inside = hits.share[order].cumsum(0)
-    first = (hits.number.cumsum(0) - hits.number).long()
+    first = hits.ptr[:-1]
     before = torch.cat([inside.new_zeros(1), inside])[first]
-    missing = inside - before[hits.shower] < part - ROUNDING
-    missing = hits.per_shower(missing.double()).long()
+    missing = hits.per_shower(inside - before[hits.shower] < part - ROUNDING).long()
     lit = hits.number > 0
     radius = inside.new_full((hits.num_showers,), torch.nan)
     radius[lit] = hits.radius[order[(first + missing)[lit]]]
