@@ -1,6 +1,6 @@
 """Metrics: comparisons of two samples, each a value with its uncertainty."""
 
-from pointcalo.validation.metrics import auc_features, latent, moments, of_observables
+from pointcalo.validation.metrics import auc_features, images, latent, moments, of_observables
 from pointcalo.validation.metrics.estimate import Estimate
 from pointcalo.validation.metrics.metric import Metric, Pair
 
@@ -9,6 +9,7 @@ METRICS: tuple[Metric, ...] = (
     *moments.METRICS,
     *latent.METRICS,
     *of_observables.METRICS,
+    *images.METRICS,
 )
 """All metrics, in the order of `metrics.json`."""
 
