@@ -48,7 +48,8 @@ class Source:
         per_shower = int(SPARE * self.hits) + 8
         shower = torch.arange(number).repeat_interleave(per_shower)
         steps = torch.rand(3, len(shower), generator=self.random).log().sum(0) / -9
-        layer = (steps * self.geometry.num_layers).long().clamp(max=self.geometry.num_layers - 1)
+        last = self.geometry.num_layers - 1
+        layer = (steps * self.geometry.num_layers).clamp(max=last).long()
         frame = ShowerFrame(incident, self.geometry.layer_z)
         radius = torch.empty(len(shower)).exponential_(1 / MEAN_RADIUS_MM, generator=self.random)
         azimuth = 2 * torch.pi * torch.rand(len(shower), generator=self.random)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -75,6 +76,17 @@ def test_angle_across_is_out_of_the_plane_of_the_tilt(toy: Geometry) -> None:
     assert float(measured["angle_along"].value) == pytest.approx(0, abs=1e-6)
     assert float(measured["angle_across"].value) == pytest.approx(out, abs=1e-6)
     assert float(measured["opening_angle"].value) == pytest.approx(out, abs=1e-6)
+
+
+def test_particles_that_fly_towards_negative_z_are_no_different(toy: Geometry) -> None:
+    layers = [replace(layer, z=-layer.z) for layer in toy.layers]
+    mirrored = Geometry(name="mirrored", layers=layers)
+    flip = torch.tensor([1.0, 1.0, -1.0])
+    true, shower = direction(0.4, 1.0), direction(0.5, 1.2)
+    before = observed(line(toy, true, shower), toy)
+    after = observed(line(mirrored, flip * true, flip * shower), mirrored)
+    for name in ("angle_along", "angle_across", "opening_angle", "hit_delay", "layer_centre_u"):
+        torch.testing.assert_close(before[name].value, after[name].value, atol=1e-5, rtol=0)
 
 
 def test_no_direction_where_no_axis_is_the_longest(
