@@ -1,11 +1,27 @@
 """Metrics: comparisons of two samples, each a value with its uncertainty."""
 
-from pointcalo.validation.metrics import auc_features, images, latent, moments, of_observables
+from pointcalo.validation.metrics import (
+    auc_features,
+    conditioning,
+    diversity,
+    images,
+    latent,
+    memorisation,
+    moments,
+    neighbourhoods,
+    of_observables,
+    physics_distances,
+)
 from pointcalo.validation.metrics.estimate import Estimate
 from pointcalo.validation.metrics.metric import Metric, Pair
 
 METRICS: tuple[Metric, ...] = (
     *auc_features.METRICS,
+    *physics_distances.METRICS,
+    *neighbourhoods.METRICS,
+    *memorisation.METRICS,
+    *conditioning.METRICS,
+    *diversity.METRICS,
     *moments.METRICS,
     *latent.METRICS,
     *of_observables.METRICS,

@@ -7,7 +7,7 @@ adds nothing to it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -39,6 +39,10 @@ class Estimate:
     n: int
     status: str = OK
     scale: float | None = None
+
+    def needing(self, showers: int) -> Estimate:
+        """The same, "too few" where it is from fewer showers than that."""
+        return replace(self, status=TOO_FEW) if self.status == OK and self.n < showers else self
 
 
 @dataclass(frozen=True)
