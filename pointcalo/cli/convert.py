@@ -107,12 +107,15 @@ def _projector(
 
 
 def _outgoing(config: DictConfig, source: ShowerFile, target: Geometry | None) -> Outgoing:
+    attributes = dict(source.attributes)
+    if target and source.points == "cells":
+        attributes["resegmented_from"] = source.geometry_name
     return Outgoing(
         num_showers=len(source),
         points="cells" if config.project or target else source.points,
         source=config.source or source.source,
         geometry_name=target.name if target else source.geometry_name,
         geometry_hash=target.hash if target else source.geometry_hash,
-        attributes=source.attributes,
+        attributes=attributes,
         compression=config.compression,
     )

@@ -43,6 +43,9 @@ class Resegmentation:
         self.source, self.target = source, target
         ratio = float((_mean_area(source) / _mean_area(target)).nan_to_num().max())
         self.points = min(MAX_POINTS, int(samples * max(1.0, ratio)))
+        # of the source cells seen so far, and where each of all cells is among them
+        self._known = _Overlaps.none(source.device)
+        self._row = torch.full((source.num_cells,), -1, device=source.device)
 
     def __call__(self, showers: Showers) -> tuple[Showers, Tensor]:
         """Put showers on the cells of the target.
@@ -63,8 +66,7 @@ class Resegmentation:
             cell = self.source.cell_at(showers.layer, showers.xy)
         inside = (cell >= 0) & (showers.energy > 0)
         held, cell = showers.keep(inside), cell[inside]
-        distinct, source = torch.unique(cell, return_inverse=True)
-        overlaps = self._overlaps(distinct)
+        overlaps, source = self._overlaps_of(cell)
         parts = [
             self._spread(held[first:last], overlaps, source[held.ptr[first] : held.ptr[last]])
             for first, last in _batches(held, overlaps.counts[source])
@@ -72,6 +74,15 @@ class Resegmentation:
         lost = showers.energy.double()
         lost[inside] *= overlaps.outside[source]
         return Showers.cat(parts), _share(lost, showers)
+
+    def _overlaps_of(self, cell: Tensor) -> tuple["_Overlaps", Tensor]:
+        """Overlaps, and which of them is that of each cell [P]; each cell is looked at once."""
+        new = torch.unique(cell[self._row[cell] < 0])
+        if len(new):
+            before = len(self._known.counts)
+            self._row[new] = torch.arange(before, before + len(new), device=new.device)
+            self._known = self._known.joined(self._overlaps(new))
+        return self._known, self._row[cell]
 
     def _spread(self, showers: Showers, overlaps: "_Overlaps", source: Tensor) -> Showers:
         """Showers on target cells, given the row in `overlaps` of each point."""
@@ -93,8 +104,6 @@ class Resegmentation:
         """Overlaps of different source cells [K]."""
         step = max(1, BATCH_ROWS // (2 * self.points))
         found = [self._pairs(part, k * step) for k, part in enumerate(cell.split(step))]
-        if not found:
-            found = [cell.new_zeros(2, 0)]
         row, target = torch.cat(found, dim=1)
         key = row * (self.target.num_cells + 1) + target + 1
         key, times = torch.unique(key, return_counts=True)
@@ -126,6 +135,17 @@ class _Overlaps:
     counts: Tensor
     cell: Tensor
     weight: Tensor
+
+    @staticmethod
+    def none(device: torch.device) -> "_Overlaps":
+        """Of no source cell."""
+        nothing = torch.zeros(0, dtype=torch.int64, device=device)
+        return _Overlaps(nothing, nothing, nothing.double())
+
+    def joined(self, other: "_Overlaps") -> "_Overlaps":
+        """Of the source cells of both."""
+        pairs = ((self.counts, other.counts), (self.cell, other.cell), (self.weight, other.weight))
+        return _Overlaps(*(torch.cat(pair) for pair in pairs))
 
     @property
     def ptr(self) -> Tensor:

@@ -86,6 +86,7 @@ def test_on_the_cells_of_another_geometry(
     assert "0 % of the energy outside every cell" in capsys.readouterr().out
     cells = NativeFile(folder / "c.h5")
     assert (cells.points, cells.geometry_name) == ("cells", "squares")
+    assert cells.attributes["resegmented_from"] == "toy"
     before, after = deposits.layer_sums(8)[1], cells.read().layer_sums(8)[1]
     torch.testing.assert_close(after, before)
     assert main(["convert", "input=a.h5", "output=d.h5", "resegment=squares.yaml"]) == 0

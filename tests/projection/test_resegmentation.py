@@ -153,6 +153,9 @@ def test_same_result_in_any_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     parts, again = Resegmentation(toy, target)(showers)
     assert torch.equal(whole.points, parts.points) and torch.equal(whole.ptr, parts.ptr)
     assert torch.equal(share, again)
+    one_by_one = Resegmentation(toy, target)
+    for number in (2, 0, 1):
+        assert torch.equal(one_by_one(showers[number])[0].points, whole[number].points)
 
 
 def test_nothing_in_nothing_out() -> None:
