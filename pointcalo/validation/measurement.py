@@ -104,7 +104,7 @@ def measure(batches: Iterable[Showers], geometry: Geometry) -> Measurement:
     return Measurement(
         geometry,
         Incident.cat(incident),
-        {name: Values.cat(parts) for name, parts in values.items()},
+        {name: Values.cat(values.pop(name)) for name in list(values)},  # frees the batches' values
         {name: torch.cat([part[name] for part in features]) for name in features[0]},
         Showers.cat(kept),
     )
