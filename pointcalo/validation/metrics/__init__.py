@@ -3,6 +3,8 @@
 from pointcalo.validation.metrics import (
     auc_features,
     conditioning,
+    correlations,
+    direction,
     diversity,
     images,
     latent,
@@ -11,6 +13,7 @@ from pointcalo.validation.metrics import (
     neighbourhoods,
     of_observables,
     physics_distances,
+    spectrum,
 )
 from pointcalo.validation.metrics.estimate import Estimate
 from pointcalo.validation.metrics.metric import Metric, Pair
@@ -23,6 +26,9 @@ METRICS: tuple[Metric, ...] = (
     *conditioning.METRICS,
     *diversity.METRICS,
     *moments.METRICS,
+    *direction.METRICS,
+    *correlations.METRICS,
+    *spectrum.METRICS,
     *latent.METRICS,
     *of_observables.METRICS,
     *images.METRICS,

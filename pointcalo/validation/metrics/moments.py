@@ -35,7 +35,7 @@ def relative_spread(reference: Values, generated: Values, resampling: Resampling
     return resampling.estimate(_ratio(second.spread, first.spread)[:, 0] - 1)
 
 
-class _Moments:
+class Moments:
     """Mean and spread of each group in each bootstrap sample, [R + 1, G], NaN where it is empty."""
 
     def __init__(self, values: Values, counts: NDArray[np.float64]) -> None:
@@ -55,11 +55,9 @@ class _Moments:
         self.spread = np.sqrt(np.maximum(square - mean**2, 0.0))
 
 
-def _both(
-    reference: Values, generated: Values, resampling: Resampling
-) -> tuple[_Moments, _Moments]:
+def _both(reference: Values, generated: Values, resampling: Resampling) -> tuple[Moments, Moments]:
     first, second = resampling.counts
-    return _Moments(reference, first), _Moments(generated, second)
+    return Moments(reference, first), Moments(generated, second)
 
 
 def _ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -150,17 +148,21 @@ def _resolution(pair: Pair) -> Estimate:
 
 def _core_resolution(values: Values, counts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Half the width of the central 68 % over the median in each group, [R + 1, G]."""
-    found = np.full((len(counts), values.num_groups), np.nan)
+    low, middle, high = core(values, counts)
+    return _ratio((high - low) / 2, middle)
+
+
+def core(values: Values, counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Quantiles 0.159, 0.5 and 0.841 of each group in each bootstrap sample, [3, R + 1, G]."""
+    found = np.full((len(CORE), len(counts), values.num_groups), np.nan)
     for group in values.group.unique().tolist():
         rows = (values.group == group).nonzero()[:, 0]
         rows = rows[values.value[rows].argsort()]
         ordered = values.value[rows].numpy()
         upto = counts[:, values.shower[rows].numpy()].cumsum(axis=1)
-        low, middle, high = (
-            ordered[np.minimum((upto < share * upto[:, -1:]).sum(axis=1), len(ordered) - 1)]
-            for share in CORE
-        )
-        found[:, group] = _ratio((high - low) / 2, middle)
+        for k, share in enumerate(CORE):
+            place = (upto < share * upto[:, -1:]).sum(axis=1)
+            found[k, :, group] = ordered[np.minimum(place, len(ordered) - 1)]
     return found
 
 
