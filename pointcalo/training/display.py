@@ -45,10 +45,17 @@ class Display:
             f"{name} {loss:.5g}{' (best)' if name in better else ''}"
             for name, loss in losses.items()
         )
-        minutes = f"{state.seconds / 60.0:.1f} min"
-        self.say(f"step {state.step}  epoch {state.epoch}  {minutes}  validation: {players}")
+        self.say(f"{_when(state)}  validation: {players}")
+
+    def judged(self, state: TrainingState, distance: float, better: bool) -> None:
+        """Say how far the averaged model's showers are from held-out ones."""
+        self.say(f"{_when(state)}  judged: {distance:.4g}{' (best)' if better else ''}")
 
     def say(self, line: str) -> None:
         """Write a line above the bar."""
         if self.shown:
             self.bar.write(line)
+
+
+def _when(state: TrainingState) -> str:
+    return f"step {state.step}  epoch {state.epoch}  {state.seconds / 60.0:.1f} min"

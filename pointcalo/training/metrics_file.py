@@ -1,4 +1,4 @@
-"""metrics.csv: one row a validation."""
+"""metrics.csv: one row a step at which a training was validated or judged."""
 
 import csv
 from pathlib import Path
@@ -21,8 +21,12 @@ class MetricsFile:
                 self.rows = list(csv.DictReader(file))
 
     def append(self, row: dict[str, float]) -> None:
-        """Add a row; ``step`` must be among its keys."""
-        self.rows.append({name: _text(value) for name, value in row.items()})
+        """Add a row with its ``step``, or complete the last row where it is of the same."""
+        text = {name: _text(value) for name, value in row.items()}
+        if self.rows and self.rows[-1]["step"] == text["step"]:
+            self.rows[-1].update(text)
+        else:
+            self.rows.append(text)
         self._write()
 
     def forget_after(self, step: int) -> None:

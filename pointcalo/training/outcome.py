@@ -7,21 +7,18 @@ from typing import Literal
 Reason = Literal["finished", "stopped early", "interrupted", "diverged"]
 
 
-class DivergenceError(Exception):
-    """A loss or a gradient is not finite."""
-
-
 @dataclass(frozen=True)
 class Outcome:
     """The end of a training.
 
     Args:
-        reason: the budget is spent, no player improves any more, a signal came, or a loss was not
-            finite.
+        reason: the budget is spent, no player improves any more, a signal came, or it diverged
+            once more than it may be rolled back.
         step: updates made.
         minutes: wall time, that of all parts of a resumed training together.
         last: the checkpoint to resume from, or None before the first.
-        cause: what was not finite.
+        cause: how it diverged.
+        rollbacks: how often it was rolled back before.
     """
 
     reason: Reason
@@ -29,6 +26,7 @@ class Outcome:
     minutes: float
     last: Path | None
     cause: str = ""
+    rollbacks: int = 0
 
     @property
     def message(self) -> str:
@@ -38,5 +36,6 @@ class Outcome:
             return f"{text}; resume it from {self.last}"
         if self.reason == "diverged":
             kept = f"the last good checkpoint is {self.last}" if self.last else "no checkpoint yet"
-            return f"{text}: {self.cause}; {kept}; try a smaller learning rate"
+            before = f", after {self.rollbacks} rollbacks" if self.rollbacks else ""
+            return f"{text}{before}: {self.cause}; {kept}; try a smaller learning rate"
         return f"{text}; checkpoint {self.last}"

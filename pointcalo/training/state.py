@@ -1,32 +1,21 @@
 """All that a training consists of at one step, and its way into and out of a checkpoint."""
 
+import copy
 import math
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from pointcalo.models.base import Model, Player
+from pointcalo.training.best import Best
 from pointcalo.training.checkpoint import CHECKPOINT_VERSION, load_weights_into
 from pointcalo.training.ema import ExponentialAverage
+from pointcalo.training.means import Means
 
-
-@dataclass
-class Best:
-    """Averaged weights of an independent player where its validation loss was lowest.
-
-    Args:
-        loss: that loss.
-        step: the step it was reached at.
-        stale: validations since.
-        weights: the player's parameters by name.
-    """
-
-    loss: float = math.inf
-    step: int = 0
-    stale: int = 0
-    weights: dict[str, Tensor] = field(default_factory=dict)
+COUNTERS = ("step", "epoch", "position", "seconds", "validated_step")
+LATER_COUNTERS = ("judged_step", "judged_seconds", "distance", "rollbacks")
+"""Those that checkpoints of earlier versions lack."""
 
 
 class TrainingState:
@@ -57,6 +46,8 @@ class TrainingState:
             for name, player in self.players.items()
         }
         self.best = {name: Best() for name, player in self.players.items() if player.independent}
+        self.judged = Best()  # the players of a game together, by the judged distance
+        self.means = Means()
         self.step = 0
         self.epoch = 0
         self.position = 0  # batches of this epoch that are done
@@ -65,33 +56,26 @@ class TrainingState:
         )
         self.seconds = 0.0
         self.validated_step = -1
-        self.sums: dict[str, list[float]] = {}
+        self.judged_step = -1
+        self.judged_seconds = 0.0
+        self.distance: float | None = None  # the last judged
+        self.rollbacks = 0
+        self.mark_good()
 
-    def add(self, values: dict[str, float]) -> None:
-        """Add to the running means of the terms."""
-        for name, value in values.items():
-            total = self.sums.setdefault(name, [0.0, 0])
-            total[0] += value
-            total[1] += 1
-
-    def take_means(self) -> dict[str, float]:
-        """Means since the last call."""
-        means = {name: total / count for name, (total, count) in self.sums.items()}
-        self.sums = {}
-        return means
-
-    def judge(self, losses: dict[str, float]) -> list[str]:
+    def take_losses(self, losses: dict[str, float]) -> list[str]:
         """Take validation losses into account; returns the players that have never been better."""
-        better = []
-        for name, best in self.best.items():
-            if losses.get(name, math.inf) < best.loss:
-                named = dict(self.ema.model.named_parameters())
-                weights = {key: named[key].detach().clone() for key in self.names[name]}
-                self.best[name] = Best(losses[name], self.step, 0, weights)
-                better.append(name)
-            else:
-                best.stale += 1
-        return better
+        return [
+            name
+            for name, best in self.best.items()
+            if best.take(losses.get(name, math.inf), self.step, self._averaged(name))
+        ]
+
+    def take_distance(self, distance: float) -> bool:
+        """Take a judged distance into account; returns whether none has been lower."""
+        self.distance, self.judged_step = distance, self.step
+        game = [self._averaged(name) for name in self.players if name not in self.best]
+        together = {key: value for weights in game for key, value in weights.items()}
+        return self.judged.take(distance, self.step, together)
 
     def active(self, patience: int | None) -> list[str]:
         """Players in training: an independent one leaves after ``patience`` stale validations."""
@@ -102,26 +86,34 @@ class TrainingState:
         ]
 
     def best_weights(self) -> dict[str, Tensor]:
-        """The averaged model, each independent player's part as it was at its own best step."""
+        """The averaged model, where each independent player and the game as a whole was best.
+
+        A game that has not been judged is as it is now.
+        """
         weights = dict(self.ema.model.state_dict())
-        for best in self.best.values():
+        for best in (*self.best.values(), self.judged):
             weights.update(best.weights)
         return weights
+
+    def mark_good(self) -> None:
+        """Note weights and optimisers as those to come back to."""
+        self.good = {"step": self.step, **copy.deepcopy(self._weights())}
+
+    def roll_back(self) -> int:
+        """Weights and optimisers as they were when last marked good; returns the step of that."""
+        self._load_weights(copy.deepcopy(self.good))
+        return self.good["step"]
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors, numbers and strings only, for a checkpoint."""
         return {
             "version": CHECKPOINT_VERSION,
-            "model": self.model.state_dict(),
-            "ema": self.ema.model.state_dict(),
-            "optimisers": {name: each.state_dict() for name, each in self.optimisers.items()},
+            **self._weights(),
             "best": {name: vars(best) for name, best in self.best.items()},
-            "step": self.step,
-            "epoch": self.epoch,
-            "position": self.position,
-            "seconds": self.seconds,
-            "validated_step": self.validated_step,
-            "sums": self.sums,
+            "judged": vars(self.judged),
+            "good": self.good if self.good["step"] != self.step else None,
+            "sums": self.means.sums,
+            **{name: getattr(self, name) for name in (*COUNTERS, *LATER_COUNTERS)},
         }
 
     def load_state_dict(self, content: dict[str, Any]) -> None:
@@ -135,17 +127,37 @@ class TrainingState:
                 f"checkpoint: players {sorted(content['optimisers'])}, this model has "
                 f"{sorted(self.players)}; resume with the model of that run"
             )
+        self._load_weights(content)
+        self.best = {name: self._stored(best) for name, best in content["best"].items()}
+        self.judged = self._stored(content.get("judged", {}))
+        self.means.sums = content["sums"]
+        for name in (*COUNTERS, *(name for name in LATER_COUNTERS if name in content)):
+            setattr(self, name, content[name])
+        self.mark_good()
+        self.good = content.get("good") or self.good
+
+    def _averaged(self, player: str) -> dict[str, Tensor]:
+        named = dict(self.ema.model.named_parameters())
+        return {name: named[name] for name in self.names[player]}
+
+    def _weights(self) -> dict[str, Any]:
+        return {
+            "model": self.model.state_dict(),
+            "ema": self.ema.model.state_dict(),
+            "optimisers": {name: each.state_dict() for name, each in self.optimisers.items()},
+        }
+
+    def _load_weights(self, content: dict[str, Any]) -> None:
         load_weights_into(self.model, content["model"])
         load_weights_into(self.ema.model, content["ema"])
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(content["optimisers"][name])
+
+    def _stored(self, best: dict[str, Any]) -> Best:
+        """A best of a checkpoint, its weights on the model's device."""
         device = next(self.model.parameters()).device
-        for name, best in content["best"].items():
-            best["weights"] = {key: value.to(device) for key, value in best["weights"].items()}
-            self.best[name] = Best(**best)
-        self.sums = content["sums"]
-        for name in ("step", "epoch", "position", "seconds", "validated_step"):
-            setattr(self, name, content[name])
+        weights = {name: value.to(device) for name, value in best.get("weights", {}).items()}
+        return Best(**{**best, "weights": weights})
 
 
 def _parameter_names(model: Model, players: dict[str, Player]) -> dict[str, list[str]]:

@@ -1,46 +1,51 @@
 """The training loop; it knows players and their losses, and no model."""
 
-from collections.abc import Iterator
-from math import isfinite
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from time import perf_counter
 
 import torch
+from torch import Tensor
 
 from pointcalo.interruption import Interruption
 from pointcalo.models.base import Model, Stream
 from pointcalo.showers import Showers
-from pointcalo.training.budget import Budget, step_size
-from pointcalo.training.checkpoint import (
-    load_checkpoint,
-    load_weights,
-    load_weights_into,
-    save_atomically,
-)
+from pointcalo.training.budget import Budget
+from pointcalo.training.checkpoint import load_checkpoint
+from pointcalo.training.checkpoints import Checkpoints
+from pointcalo.training.checks import Checks, Judge, Schedule
 from pointcalo.training.display import Display
-from pointcalo.training.gradients import assign, clip, flat_gradient
+from pointcalo.training.divergence import DivergenceError
 from pointcalo.training.metrics_file import MetricsFile
-from pointcalo.training.outcome import DivergenceError, Outcome, Reason
+from pointcalo.training.outcome import Outcome, Reason
 from pointcalo.training.processes import Processes
 from pointcalo.training.state import TrainingState
-from pointcalo.training.validate import validation_terms
+from pointcalo.training.updates import Updates
 
 
 class Trainer:
     """Trains any `Model` and keeps all of it in a run directory.
 
     The directory gets ``checkpoints/last.pt`` (to resume from), ``checkpoints/best.pt`` (averaged
-    weights to use, each independent player at its best) and ``metrics.csv``. Started by torchrun or
-    srun, each process takes its own showers (``rank``, ``world``), and the gradients are those of
-    all showers together.
+    weights to use, each independent player at its best, those of a game where they were judged
+    best) and ``metrics.csv``. Started by torchrun or srun, each process takes its own showers
+    (``rank``, ``world``), and the gradients are those of all showers together.
+
+    A training that diverges (`pointcalo.training.divergence`) goes on from the last good weights
+    and optimisers with all learning rates halved, with the batches that follow.
 
     Args:
         run_directory: where to write; created when it is missing.
         steps: end after so many updates;
         epochs: or passes over the training showers;
-        minutes: or minutes of wall time. Give at least one of the three; the first reached counts.
+        minutes: or minutes of wall time, without those of judging. Give at least one of the three;
+            the first reached counts.
         validate_every: steps between validations (each writes a checkpoint); None: once an epoch.
         validation_batches: at most so many batches a validation; None: all.
+        judge_every: steps between judgings;
+        judge_minutes: or minutes of training between them, which follow the clock. Both None: there
+            is no judging, and of a game the last weights are kept.
+        rollbacks: how often a training that diverges is rolled back before it ends.
         patience: an independent player leaves after so many stale validations; None: never.
         clip_norm: largest norm of a player's gradient; None: no limit.
         weight_decay: of AdamW.
@@ -62,6 +67,9 @@ class Trainer:
         minutes: float | None = None,
         validate_every: int | None = None,
         validation_batches: int | None = None,
+        judge_every: int | None = None,
+        judge_minutes: float | None = None,
+        rollbacks: int = 3,
         patience: int | None = None,
         clip_norm: float | None = 1.0,
         weight_decay: float = 0.0,
@@ -75,18 +83,17 @@ class Trainer:
     ) -> None:
         self.budget = Budget(steps, epochs, minutes)
         self.run_directory = Path(run_directory)
-        self.last = self.run_directory / "checkpoints" / "last.pt"
-        self.best = self.run_directory / "checkpoints" / "best.pt"
-        self.validate_every = validate_every
-        self.validation_batches = validation_batches
+        self.checkpoints = Checkpoints(self.run_directory)
+        self.schedule = Schedule(
+            validate_every, validation_batches, judge_every, judge_minutes, patience
+        )
+        self.rollbacks = rollbacks
         self.patience = patience
-        self.clip_norm = clip_norm
         self.weight_decay = weight_decay
-        self.warm_up = warm_up
-        self.floor = floor
         self.ema_decay = ema_decay
         self.seed = seed
         self.processes = Processes(accelerator, precision)
+        self.updates = Updates(self.processes, clip_norm, warm_up, floor)
         self.progress_bar = progress_bar
 
     @property
@@ -107,6 +114,8 @@ class Trainer:
         *,
         resume: bool = False,
         prepare: bool = True,
+        initial: Mapping[str, Tensor] | None = None,
+        judge: Judge | None = None,
     ) -> Outcome:
         """Train ``model``; afterwards it holds the weights of best.pt, if there is one.
 
@@ -117,6 +126,10 @@ class Trainer:
             resume: go on from last.pt, on the CPU with the same weights as without the break (for a
                 budget in steps or epochs: one in minutes follows the clock).
             prepare: let the model fit its normalisation first; False for weights trained before.
+            initial: weights and buffers by name that the model takes over then. They are looked at
+                before the first step, so that training can only better them.
+            judge: gives distances of a model's showers from held-out ones, whose mean is the judged
+                distance. Called with the averaged model as the settings say, and at the end.
 
         Raises:
             ValueError: nothing to train or validate on; the directory holds another training; a
@@ -124,35 +137,76 @@ class Trainer:
             FileNotFoundError: nothing to resume from.
         """
         start = perf_counter()
-        state = self._resumed(model) if resume else self._begun(model, train_stream, prepare)
+        begun = None if resume else self._begun(model, train_stream, prepare, initial)
+        state = begun or self._resumed(model)
         state.start = start - state.seconds
-        metrics = self._metrics(state)
-        cause = ""
-        with Interruption() as interruption, self._display() as display:
+        shown = Display(shown=self.rank == 0, bar=self.progress_bar)
+        with Interruption() as interruption, shown as display:
+            checks = self._checks(state, validation_stream, judge, display)
+            reason, cause = None, ""
             try:
-                reason = self._stop_reason(state, train_stream, interruption)
+                if begun and initial:
+                    checks.now(state, validate=True, judge=True)
                 while reason is None:
-                    for showers in self._batches(state, train_stream):
-                        losses = self._step(state, showers.to(self.processes.device))
-                        display.step(state, losses)
-                        if self.validate_every and state.step % self.validate_every == 0:
-                            self._validate(state, validation_stream, metrics, display)
-                        if reason := self._stop_reason(state, train_stream, interruption):
-                            break
-                    else:
-                        state.epoch, state.position = state.epoch + 1, 0
-                        if not self.validate_every:
-                            self._validate(state, validation_stream, metrics, display)
-                        reason = self._stop_reason(state, train_stream, interruption)
-                if reason != "interrupted" and state.validated_step != state.step:
-                    self._validate(state, validation_stream, metrics, display)
-                self._save(state)
+                    reason = self._attempt(state, train_stream, checks, interruption)
             except DivergenceError as error:
                 reason, cause = "diverged", str(error)
             return self._outcome(state, reason, cause, display)
 
-    def _begun(self, model: Model, stream: Stream, prepare: bool) -> TrainingState:
-        if self.last.exists():
+    def _attempt(
+        self, state: TrainingState, stream: Stream, checks: Checks, interruption: Interruption
+    ) -> Reason | None:
+        """Train to the end; returns None where it diverged and was rolled back.
+
+        Raises:
+            DivergenceError: it diverged once more than it may be rolled back.
+        """
+        try:
+            reason = self._stop_reason(state, stream, interruption)
+            while reason is None:
+                reason = self._epoch(state, stream, checks, interruption)
+            if reason != "interrupted":
+                checks.at_end(state)
+            self.checkpoints.save(state, self.processes)
+        except DivergenceError as error:
+            self._roll_back(state, error, checks.display)
+            return None
+        return reason
+
+    def _epoch(
+        self, state: TrainingState, stream: Stream, checks: Checks, interruption: Interruption
+    ) -> Reason | None:
+        """The rest of an epoch, with the checks on the way; returns why to stop, if so."""
+        for showers in self._batches(state, stream):
+            players = state.active(self.patience)
+            losses = self.updates(state, players, showers.to(self.processes.device))
+            checks.display.step(state, losses)
+            checks.after_step(state)
+            if reason := self._stop_reason(state, stream, interruption):
+                return reason
+        state.epoch, state.position = state.epoch + 1, 0
+        checks.after_epoch(state)
+        return self._stop_reason(state, stream, interruption)
+
+    def _roll_back(self, state: TrainingState, error: DivergenceError, display: Display) -> None:
+        """Return to the last good weights, or raise the error where that was done too often."""
+        step = state.roll_back()
+        if state.rollbacks == self.rollbacks:
+            raise error
+        state.rollbacks += 1
+        display.say(
+            f"diverged, {error}; rolled back to the weights of step {step}, learning rates "
+            f"now {0.5**state.rollbacks:g} of those set ({state.rollbacks} of {self.rollbacks})"
+        )
+
+    def _begun(
+        self,
+        model: Model,
+        stream: Stream,
+        prepare: bool,
+        initial: Mapping[str, Tensor] | None,
+    ) -> TrainingState:
+        if self.checkpoints.last.exists():
             raise ValueError(
                 f"{self.run_directory}: holds a training already; "
                 "resume it, or choose another directory"
@@ -161,12 +215,14 @@ class Trainer:
         model.to(self.processes.device)
         if prepare:
             model.prepare(stream)
+        if initial:
+            model.load_state_dict(initial, strict=False)
         state = self._state(model)
         torch.manual_seed(self.seed + self.rank)
         return state
 
     def _resumed(self, model: Model) -> TrainingState:
-        content = load_checkpoint(self.last)
+        content = load_checkpoint(self.checkpoints.last)
         state = self._state(model)
         state.load_state_dict(content)
         self.processes.set_random_state(content["random"])
@@ -178,14 +234,22 @@ class Trainer:
         model.progress = 1.0
         return TrainingState(model, weight_decay=self.weight_decay, ema_decay=self.ema_decay)
 
-    def _metrics(self, state: TrainingState) -> MetricsFile:
+    def _checks(
+        self, state: TrainingState, stream: Stream, judge: Judge | None, display: Display
+    ) -> Checks:
         metrics = MetricsFile(self.run_directory / "metrics.csv")
         if self.rank == 0:
             metrics.forget_after(state.step)
-        return metrics
-
-    def _display(self) -> Display:
-        return Display(shown=self.rank == 0, bar=self.progress_bar)
+        return Checks(
+            self.processes,
+            stream,
+            judge,
+            metrics,
+            display,
+            self.checkpoints,
+            self.schedule,
+            self.seed,
+        )
 
     def _batches(self, state: TrainingState, stream: Stream) -> Iterator[Showers]:
         """What is left of the epoch, as long as every process has a batch."""
@@ -201,70 +265,6 @@ class Trainer:
                 "training showers: no batch in an epoch; "
                 "check the file, its split and the batch size"
             )
-
-    def _step(self, state: TrainingState, showers: Showers) -> dict[str, float]:
-        """One update of each player whose turn it is; returns their losses."""
-        factor = step_size(state.model.progress, warm_up=self.warm_up, floor=self.floor)
-        losses = {}
-        for name in state.active(self.patience):
-            if (state.step + 1) % state.players[name].every == 0:
-                losses[name] = self._update(state, name, showers, factor)
-        state.step += 1
-        state.position += 1
-        state.ema.update(state.model, state.step)
-        return losses
-
-    def _update(self, state: TrainingState, name: str, showers: Showers, factor: float) -> float:
-        """Move one player down the gradient of its losses; returns their sum."""
-        player, optimiser = state.players[name], state.optimisers[name]
-        with self.processes.fabric.autocast():
-            terms = state.model.losses(name, showers)
-        values = torch.stack([term.float() for term in terms.values()])
-        gradient = flat_gradient(values.sum(), player.parameters)
-        together = self.processes.mean(torch.cat([gradient, values.detach()]), len(showers))
-        gradient, values = together.split([len(gradient), len(values)])
-        norm, loss = float(gradient.norm()), float(values.sum())
-        named = dict(zip(terms, values.tolist(), strict=True))
-        if not isfinite(norm + loss):
-            raise DivergenceError(
-                f"player {name!r}, step {state.step + 1}: gradient norm {norm:.3g}, {named}"
-            )
-        assign(clip(gradient, self.clip_norm), player.parameters)
-        for group in optimiser.param_groups:
-            group["lr"] = factor * player.learning_rate
-        optimiser.step()
-        state.add({f"train/{name}/{term}": value for term, value in named.items()})
-        state.add({f"train/{name}/gradient_norm": norm})
-        return loss
-
-    def _validate(
-        self, state: TrainingState, stream: Stream, metrics: MetricsFile, display: Display
-    ) -> None:
-        """Losses of the averaged weights on held-out showers; writes a checkpoint."""
-        state.ema.copy_buffers(state.model)
-        terms = validation_terms(
-            state.ema.model,
-            state.active(self.patience),
-            stream,
-            self.processes,
-            seed=self.seed,
-            batches=self.validation_batches,
-        )
-        losses = {name: sum(values.values()) for name, values in terms.items()}
-        better = state.judge(losses)
-        state.validated_step = state.step
-        row = {
-            "step": state.step,
-            "epoch": state.epoch,
-            "seconds": state.seconds,
-            **state.take_means(),
-        }
-        for name, values in terms.items():
-            row.update({f"validation/{name}/{term}": value for term, value in values.items()})
-        if self.rank == 0:
-            metrics.append(row)
-        display.validated(state, losses, better)
-        self._save(state)
 
     def _stop_reason(
         self, state: TrainingState, stream: Stream, interruption: Interruption
@@ -284,21 +284,16 @@ class Trainer:
             return "finished"
         return None if state.active(self.patience) else "stopped early"
 
-    def _save(self, state: TrainingState) -> None:
-        random = self.processes.random_state()
-        if self.rank == 0:
-            save_atomically(state.best_weights(), self.best)
-            save_atomically({**state.state_dict(), "random": random}, self.last)
-        self.processes.wait()
-
     def _outcome(
         self, state: TrainingState, reason: Reason, cause: str, display: Display
     ) -> Outcome:
         """Leave the best weights in the model and say how it went."""
-        if self.best.exists():
-            load_weights_into(state.model, load_weights(self.best))
+        if reason == "diverged":
+            self.checkpoints.save_best(state, self.processes)
+        self.checkpoints.load_best(state)
         state.model.eval().progress = 1.0
-        last = self.last if self.last.exists() else None
-        outcome = Outcome(reason, state.step, state.seconds / 60.0, last, cause)
+        last = self.checkpoints.last if self.checkpoints.last.exists() else None
+        minutes = state.seconds / 60.0
+        outcome = Outcome(reason, state.step, minutes, last, cause, state.rollbacks)
         display.say(outcome.message)
         return outcome

@@ -1,5 +1,7 @@
-"""Losses on held-out showers."""
+"""Losses on held-out showers, and the judge's distances from them."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 
 import torch
@@ -40,8 +42,7 @@ def validation_terms(
     sums: dict[tuple[str, str], float] = {}
     num_showers = 0
     device = processes.device
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed + processes.rank)
+    with _aside(processes, seed):
         for showers in islice(stream.epoch(0), batches):
             showers = showers.to(device)
             num_showers += len(showers)
@@ -59,3 +60,30 @@ def validation_terms(
     for (player, term), mean in zip(sums, means.tolist(), strict=True):
         result[player][term] = mean
     return result
+
+
+@torch.no_grad()
+def judged_terms(
+    model: Model, judge: Callable[[Model], dict[str, float]], processes: Processes, *, seed: int
+) -> dict[str, float]:
+    """What a judge says of a model, mean over the processes; random numbers as in validation.
+
+    Args:
+        model: in evaluation mode.
+        judge: gives distances by name, the same names in each process.
+        processes: to average over.
+        seed: of the random numbers.
+    """
+    with _aside(processes, seed):
+        terms = judge(model)
+    values = torch.tensor(list(terms.values()), dtype=torch.float64, device=processes.device)
+    return dict(zip(terms, processes.mean(values, 1.0).tolist(), strict=True))
+
+
+@contextmanager
+def _aside(processes: Processes, seed: int) -> Iterator[None]:
+    """Random numbers of a seed; those of the training go on afterwards as if there were none."""
+    device = processes.device
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed + processes.rank)
+        yield

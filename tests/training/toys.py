@@ -1,7 +1,7 @@
 """Small models and streams for the tests of the Trainer."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -91,3 +91,45 @@ class Regression(Model):
     def prepare(self, stream: Stream) -> None:
         rows = torch.cat([batch.rows for batch in stream.epoch(0)])
         self.shift.copy_(rows[:, 2].mean())
+
+
+MARK = 1000.0
+
+
+def marked_stream() -> InMemory:
+    """One batch of each epoch holds a row that `Fragile` does not bear."""
+    rows = numbers(40, seed=1)
+    rows[7, 0] = MARK
+    return InMemory(rows, 8)
+
+
+class Fragile(Regression):
+    """The profile's loss is not a number where a row is marked."""
+
+    def losses(self, player: str, showers: Numbers) -> dict[str, Tensor]:
+        terms = super().losses(player, showers)
+        if player == "profile" and self.training and bool((showers.rows == MARK).any()):
+            terms["bad"] = terms["square"] * torch.nan
+        return terms
+
+
+class Game(Regression):
+    """The generator plays a game, so that its validation loss does not say when it is best."""
+
+    def players(self) -> dict[str, Player]:
+        players = super().players()
+        return {**players, "generator": replace(players["generator"], independent=False, every=1)}
+
+
+class Script:
+    """A judge that says what is written down and notes the weights that it was shown."""
+
+    def __init__(self, *distances: float) -> None:
+        self.distances = list(distances)
+        self.shown: list[dict[str, Tensor]] = []
+
+    def __call__(self, model: Model) -> dict[str, float]:
+        torch.rand(5)  # random numbers of its own, which training must not notice
+        self.shown.append({name: v.clone() for name, v in model.state_dict().items()})
+        distance = self.distances[len(self.shown) - 1]
+        return {"low": 0.5 * distance, "high": 1.5 * distance}
