@@ -13,8 +13,9 @@ from omegaconf import DictConfig, OmegaConf
 
 import pointcalo
 from pointcalo.geometry import Geometry
-from pointcalo.models.base import Model
+from pointcalo.models.base import Model, check_layers
 from pointcalo.training.checkpoint import load_weights, load_weights_into
+from pointcalo.training.initial import Initial, initial_weights
 
 CONFIG, GEOMETRY, ORIGIN = "config.yaml", "geometry.yaml", "origin.yaml"
 BEST = Path("checkpoints", "best.pt")
@@ -32,6 +33,8 @@ def describe_run(directory: Path, config: DictConfig, geometry: Geometry, source
     directory.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(config, directory / CONFIG, resolve=True)
     geometry.save(directory / GEOMETRY)
+    if config.get("init"):
+        source = f"{source}; begun from run {config.init}, trained on: {trained_on(config.init)}"
     origin = {
         "trained_on": source,
         "pointcalo": pointcalo.__version__,
@@ -111,3 +114,17 @@ def trained_model(directory: str | Path, device: str) -> tuple[Model, Geometry]:
     model = build_model(config, geometry).to(device)
     load_weights_into(model, load_weights(Path(directory, BEST)))
     return model.eval(), geometry
+
+
+def initial_from(directory: str | Path, model: Model) -> Initial:
+    """What a model takes over from the best weights of a run, to begin its training from.
+
+    Raises:
+        FileNotFoundError: not a run, or one without a checkpoint.
+        ValueError: other layers, or another generator or profile model.
+    """
+    try:
+        check_layers(Geometry.load(_part(directory, GEOMETRY)), model.profile.geometry)
+        return initial_weights(model, load_weights(Path(directory, BEST)))
+    except ValueError as error:
+        raise ValueError(f"init={directory}: {error}") from error

@@ -20,12 +20,15 @@ AT_LEAST = {
     "trainer.steps": 1,
     "trainer.validate_every": 1,
     "trainer.validation_batches": 1,
+    "trainer.judge_every": 1,
+    "trainer.rollbacks": 0,
     "trainer.patience": 1,
 }
 """Whole numbers, each with the least."""
 
 RANGES = {
     "trainer.minutes": (0.0, math.inf),
+    "trainer.judge_minutes": (0.0, math.inf),
     "trainer.epochs": (0.0, math.inf),
     "trainer.clip_norm": (0.0, math.inf),
     "trainer.weight_decay": (0.0, math.inf),
@@ -37,7 +40,7 @@ RANGES = {
 """Numbers, each with its range."""
 
 NAMES = (
-    *("geometry", "output", "like", "run", "resume", "data", "input"),
+    *("geometry", "output", "like", "run", "init", "resume", "data", "input"),
     *("reference", "training", "device", "file", "geant4.physics"),
 )
 """Texts: names and paths."""
@@ -45,7 +48,7 @@ NAMES = (
 SECTIONS = ("profile.", "network.", "model.")
 """Arguments of classes: sizes and rates, of the type of their default."""
 
-OPTIONAL = ("trainer.minutes", "trainer.clip_norm")
+OPTIONAL = ("trainer.minutes", "trainer.judge_minutes", "trainer.clip_norm")
 """May be null although the default is not."""
 
 

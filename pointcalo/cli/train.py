@@ -14,12 +14,14 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from pointcalo.cli import simulate
 from pointcalo.cli.detector import SAID, load_geometry
 from pointcalo.cli.errors import INTERRUPTED, OUR_FAULT
+from pointcalo.cli.judge import Judge
 from pointcalo.cli.reading import conventions
 from pointcalo.cli.run_directory import (
     CONFIG,
     GEOMETRY,
     build_model,
     describe_run,
+    initial_from,
     run_config,
 )
 from pointcalo.formats import ShowerStream, open_files
@@ -41,6 +43,10 @@ def run(config: DictConfig) -> int:
         0, or 130 when interrupted (a checkpoint is kept), or 3 when the losses diverged.
     """
     resume = config.resume is not None
+    if not resume and config.geometry is None:
+        raise ValueError(
+            "missing: geometry (a name or a file, docs/geometries.md); give geometry=..."
+        )
     directory = Path(config.resume) if resume else _new_directory(config)
     if resume:
         config = _resumed_config(config, directory)
@@ -57,6 +63,7 @@ def _train(
 ) -> int:
     torch.manual_seed(config.seed)
     model = build_model(config, geometry.to(trainer.processes.device))
+    initial = None if resume or config.init is None else initial_from(config.init, model)
     if not resume:
         config = _prepared(config, directory, geometry, trainer)
     files = open_files(config.data, conventions(config, geometry))
@@ -79,10 +86,18 @@ def _train(
             describe_run(directory, config, geometry, source)
         train, validation = (stream.num_showers for stream in streams)
         print(f"{directory}: {train} training and {validation} validation showers", flush=True)
+        if initial is not None:
+            print(f"init={config.init}: {initial.message}", flush=True)
         _warn_of_edges(files[0].incident()[:MOST_LOOKED_AT], model.profile.geometry)
-    outcome = trainer.fit(model, *streams, resume=resume)
+    outcome = trainer.fit(
+        model,
+        *streams,
+        resume=resume,
+        initial=None if initial is None else initial.weights,
+        judge=Judge(streams[1], geometry, config.seed) if trainer.schedule.judges else None,
+    )
     if outcome.reason == "interrupted":
-        print(f"go on with: pointcalo train geometry={config.geometry} resume={directory}")
+        print(f"go on with: pointcalo train resume={directory}")
         return INTERRUPTED
     if outcome.reason == "diverged":
         return OUR_FAULT
@@ -166,12 +181,14 @@ def _new_directory(config: DictConfig) -> Path:
 def _prepared(
     config: DictConfig, directory: Path, geometry: Geometry, trainer: Trainer
 ) -> DictConfig:
-    """The configuration with the file of showers in it; makes parametric ones where none is given.
+    """The configuration with its files in it; makes parametric ones where none is given.
 
     Raises:
         ValueError, OSError: the simulation cannot be run, or the directory not be written.
     """
     config = config.copy()
+    if config.init is not None:
+        config.init = str(Path(config.init).absolute())
     if config.data is None:
         if config.simulation is None:
             raise ValueError("simulation: got null without data=FILE; expected its settings")

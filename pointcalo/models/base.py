@@ -89,14 +89,7 @@ class Model(nn.Module, ABC):
         Raises:
             ValueError: layers of other depths or thresholds.
         """
-        own = self.profile.geometry
-        for name in ("layer_z", "layer_threshold"):
-            ours, theirs = (getattr(g, name).cpu() for g in (own, geometry))
-            if ours.shape != theirs.shape or not torch.allclose(ours, theirs, rtol=0, atol=1e-3):
-                raise ValueError(
-                    f"geometry {geometry.name} has layers of other depths or thresholds than "
-                    f"{own.name}, which the model was trained on; expected the same layers"
-                )
+        check_layers(self.profile.geometry, geometry)
         moved = copy.deepcopy(self)
         for module in moved.modules():
             if isinstance(vars(module).get("geometry"), Geometry):
@@ -105,6 +98,21 @@ class Model(nn.Module, ABC):
 
     def prepare(self, stream: Stream) -> None:
         """Fit the buffers of normalisation, if any, in a first pass over training showers."""
+
+
+def check_layers(trained: Geometry, geometry: Geometry) -> None:
+    """Whether a model that was trained on one geometry can be moved to another.
+
+    Raises:
+        ValueError: layers of other depths or thresholds.
+    """
+    for name in ("layer_z", "layer_threshold"):
+        ours, theirs = (getattr(g, name).cpu() for g in (trained, geometry))
+        if ours.shape != theirs.shape or not torch.allclose(ours, theirs, rtol=0, atol=1e-3):
+            raise ValueError(
+                f"geometry {geometry.name} has layers of other depths or thresholds than "
+                f"{trained.name}, which the model was trained on; expected the same layers"
+            )
 
 
 def first_showers(stream: Stream, number: int = SHOWERS_TO_FIT) -> Showers:

@@ -240,7 +240,7 @@ def test_an_interrupted_training_goes_on(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ShowerStream, "epoch", interrupted(ShowerStream.epoch))
         assert main([*train, f"output={part}"]) == 130
-    assert main(["train", geometry, f"resume={part}"]) == 0
+    assert main(["train", f"resume={part}"]) == 0
     first, second = (load_weights(path / "checkpoints" / "best.pt") for path in (whole, part))
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
