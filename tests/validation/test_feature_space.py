@@ -153,6 +153,19 @@ def test_density_and_coverage_of_alike_samples_are_the_ideals() -> None:
     assert means["coverage"] == pytest.approx(METRIC["coverage"].ideal, abs=0.02)
 
 
+def test_errors_of_neighbourhoods_are_the_spreads_between_samples(
+    make_showers: Callable[..., Showers], measure_toy: Callable[[Showers], Measurement]
+) -> None:
+    samples = [measure_toy(make_showers(200, seed=s, incident_seed=s)) for s in range(24)]
+    for name in PRDC:
+        found = [
+            METRIC[name](Pair(*pair)) for pair in zip(samples[::2], samples[1::2], strict=True)
+        ]
+        spread = np.std([estimate.value for estimate in found], ddof=1)
+        error = np.mean([estimate.uncertainty for estimate in found])
+        assert 0.5 * spread < error < 2 * spread, name
+
+
 def test_lost_modes_lower_recall_and_strange_showers_precision() -> None:
     random = np.random.default_rng(1)
     whole = random.normal(size=(600, 3))

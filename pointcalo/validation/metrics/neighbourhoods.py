@@ -22,6 +22,10 @@ NEIGHBOURS = 5
 MAX_SHOWERS = 10_000
 """A side; of more the first are taken, and `n` of the estimate says so."""
 CHUNK_MIB = 64
+BALLS_TOO = {"density": 2**0.5, "coverage": 2**0.5}
+"""What the error of a mean over one side is multiplied by, where the other side's choice of showers
+adds as much. Measured on alike samples: 1.5 for both; for precision and recall 1.0 to 1.1.
+"""
 KYNKAANNIEMI = "Kynkäänniemi et al. 2019, arXiv:1904.06991"
 NAEEM = "Naeem et al. 2020, arXiv:2002.09797"
 
@@ -93,7 +97,7 @@ def _of_pair(pair: Pair) -> Neighbourhoods:
 def _mean(pair: Pair, *, name: str) -> Estimate:
     each = getattr(_of_pair(pair), name)
     n = min(pair.n, MAX_SHOWERS)
-    error = float(each.std(ddof=1)) / len(each) ** 0.5
+    error = BALLS_TOO.get(name, 1.0) * float(each.std(ddof=1)) / len(each) ** 0.5
     return Estimate(float(each.mean()), error, n).needing(MIN_SHOWERS)
 
 
