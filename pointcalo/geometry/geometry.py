@@ -19,6 +19,7 @@ from pointcalo.geometry.region import Region, build_region
 
 if TYPE_CHECKING:
     from pointcalo.geometry.extension import Edges
+    from pointcalo.geometry.symmetries import Symmetries
 
 # Points per chunk of cell_at: the temporaries stay in the processor's cache.
 CHUNK = 1 << 15
@@ -242,6 +243,13 @@ class Geometry:
         cell, infinite in a layer without cells.
         """
         return self._edges.distance(layer, xy)
+
+    @cached_property
+    def symmetries(self) -> "Symmetries":
+        """The rotations and mirrors that map all cells onto cells; at least the identity."""
+        from pointcalo.geometry.symmetries import Symmetries
+
+        return Symmetries(self)
 
     def to(self, device: torch.device | str) -> "Geometry":
         """The same geometry with its tables on a device."""
