@@ -1,12 +1,14 @@
 """The incident particles of a batch of showers."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 UNIT_TOLERANCE = 1e-3
+FIELDS = ("energy", "direction", "position", "pdg")
+"""What every incident particle has; names that no extra column may have."""
 
 
 class ShowerError(ValueError):
@@ -32,6 +34,8 @@ class Incident:
         direction: unit vector of the momentum, [S, 3] float32.
         position: where the axis crosses the face z = 0, mm, [S, 3] float32.
         pdg: particle number of the Particle Data Group, [S] int64.
+        extra: more numbers by name (a magnetic field, a temperature), each [S] float32, in the unit
+            of the file that they are from.
 
     Raises:
         ValueError: a wrong shape or type, a value that is not finite, a direction that is not a
@@ -51,10 +55,14 @@ class Incident:
     direction: Tensor
     position: Tensor
     pdg: Tensor
+    extra: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "extra", dict(self.extra))
         self._check_shapes()
         wrong = self._wrong_energy() | self._wrong_direction() | self._wrong_position()
+        for values in self.extra.values():
+            wrong = wrong | ~values.isfinite()
         if bool(wrong.any()):
             self._explain(int(wrong.nonzero()[0]))
 
@@ -66,8 +74,11 @@ class Incident:
             "position": ((num, 3), torch.float32),
             "pdg": ((num,), torch.int64),
         }
+        if taken := sorted(self.extra.keys() & set(FIELDS)):
+            raise ValueError(f"incident: got an extra column {taken[0]}; expected another name")
+        expected |= dict.fromkeys(self.extra, ((num,), torch.float32))
         for name, (shape, dtype) in expected.items():
-            value = getattr(self, name)
+            value = self.extra[name] if name in self.extra else getattr(self, name)
             if tuple(value.shape) != shape or value.dtype != dtype:
                 raise ValueError(
                     f"incident {name}: got {tuple(value.shape)} {value.dtype}, "
@@ -88,8 +99,11 @@ class Incident:
             fault = f"energy is {float(self.energy[shower])} MeV, expected a positive number"
         elif bool(self._wrong_direction()[shower]):
             fault = f"direction is {self.direction[shower].tolist()}, expected a unit vector"
-        else:
+        elif bool(self._wrong_position()[shower]):
             fault = f"position is {self.position[shower].tolist()}, expected finite numbers of mm"
+        else:
+            values = {name: float(column[shower]) for name, column in self.extra.items()}
+            fault = f"columns are {values}, expected finite numbers"
         raise ShowerError(shower, f"incident {fault}")
 
     def __len__(self) -> int:
@@ -100,25 +114,45 @@ class Incident:
         rows = slice(index, index + 1 or None) if isinstance(index, int) else index
         if isinstance(index, int) and not -len(self) <= index < len(self):
             raise IndexError(f"shower {index} of {len(self)}")
-        return Incident(
-            self.energy[rows], self.direction[rows], self.position[rows], self.pdg[rows]
-        )
+        return self._each(lambda column: column[rows])
 
     def to(self, device: torch.device | str) -> "Incident":
         """The same particles on another device."""
-        return Incident(
-            self.energy.to(device),
-            self.direction.to(device),
-            self.position.to(device),
-            self.pdg.to(device),
-        )
+        return self._each(lambda column: column.to(device))
+
+    def only(self, names: Iterable[str]) -> "Incident":
+        """The same particles with these extra columns and no other.
+
+        Raises:
+            ValueError: a column is missing.
+        """
+        names = tuple(names)
+        if missing := [name for name in names if name not in self.extra]:
+            raise ValueError(
+                f"incident particles have no column {', '.join(missing)}; there are: "
+                f"{', '.join(sorted(self.extra)) or 'none'}"
+            )
+        return replace(self, extra={name: self.extra[name] for name in names})
 
     @staticmethod
     def cat(parts: Sequence["Incident"]) -> "Incident":
-        """Join batches, in order."""
-        return Incident(
-            torch.cat([part.energy for part in parts]),
-            torch.cat([part.direction for part in parts]),
-            torch.cat([part.position for part in parts]),
-            torch.cat([part.pdg for part in parts]),
-        )
+        """Join batches, in order.
+
+        Raises:
+            ValueError: extra columns in some parts only.
+        """
+        names = set(parts[0].extra)
+        for part in parts:
+            if differing := sorted(names ^ part.extra.keys()):
+                raise ValueError(
+                    f"incident particles: some have a column {differing[0]} and some have not; "
+                    "expected the same columns in all"
+                )
+        columns = {name: torch.cat([getattr(part, name) for part in parts]) for name in FIELDS}
+        extra = {name: torch.cat([part.extra[name] for part in parts]) for name in parts[0].extra}
+        return Incident(**columns, extra=extra)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Incident":
+        """Particles with every column changed."""
+        columns = {name: change(getattr(self, name)) for name in FIELDS}
+        return Incident(**columns, extra={name: change(c) for name, c in self.extra.items()})

@@ -5,11 +5,11 @@ from torch import Tensor
 from torch_geometric.data import Batch
 
 from pointcalo.geometry import Geometry
-from pointcalo.showers.incident import Incident
+from pointcalo.showers.incident import FIELDS, Incident
 from pointcalo.showers.ragged import ptr_from_counts
 from pointcalo.showers.showers import ENERGY, Showers
 
-_INCIDENT = ("energy", "direction", "position", "pdg")
+_INCIDENT = "incident_"
 
 
 def to_pyg(showers: Showers, geometry: Geometry | None = None) -> Batch:
@@ -22,7 +22,7 @@ def to_pyg(showers: Showers, geometry: Geometry | None = None) -> Batch:
     Returns:
         Batch with pos [P, 2 or 3] mm, x [P, 2] (energy MeV, time ns), layer [P], cell [P] where
         known, batch [P], ptr [S+1], and incident_energy [S] MeV, incident_direction [S, 3],
-        incident_position [S, 3] mm, incident_pdg [S].
+        incident_position [S, 3] mm, incident_pdg [S], and each extra column of the particles.
     """
     pos = showers.xy
     if geometry is not None:
@@ -30,7 +30,9 @@ def to_pyg(showers: Showers, geometry: Geometry | None = None) -> Batch:
     nodes = {"pos": pos, "x": showers.points[:, ENERGY:], "layer": showers.layer}
     if showers.cell is not None:
         nodes["cell"] = showers.cell
-    graphs = {f"incident_{name}": getattr(showers.incident, name) for name in _INCIDENT}
+    incident = showers.incident
+    columns = {name: getattr(incident, name) for name in FIELDS} | dict(incident.extra)
+    graphs = {_INCIDENT + name: values for name, values in columns.items()}
     batch = Batch(batch=showers.index, ptr=showers.ptr, **nodes, **graphs)
     _make_separable(batch, set(nodes), set(graphs))
     return batch
@@ -52,14 +54,20 @@ def from_pyg(batch: Batch) -> Showers:
     Raises:
         ValueError: a field is missing.
     """
-    needed = ["pos", "x", "layer", "ptr", *(f"incident_{name}" for name in _INCIDENT)]
+    needed = ["pos", "x", "layer", "ptr", *(_INCIDENT + name for name in FIELDS)]
     missing = [name for name in needed if name not in batch]
     if missing:
         raise ValueError(f"batch has no {', '.join(missing)}: expected the fields of to_pyg")
+    columns = {
+        name.removeprefix(_INCIDENT): values
+        for name, values in batch.to_dict().items()
+        if name.startswith(_INCIDENT)
+    }
+    fields = {name: columns.pop(name) for name in FIELDS}
     return Showers(
         points=torch.cat([batch.pos[:, :2], batch.x], dim=1),
         layer=batch.layer,
         ptr=ptr_from_counts(batch.ptr.diff()),
-        incident=Incident(*(batch[f"incident_{name}"] for name in _INCIDENT)),
+        incident=Incident(**fields, extra=columns),
         cell=batch.cell if "cell" in batch else None,
     )
