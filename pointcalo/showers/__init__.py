@@ -13,6 +13,7 @@ from pointcalo.showers.ragged import (
     segment_sum,
 )
 from pointcalo.showers.showers import ENERGY, TIME, Showers, X, Y
+from pointcalo.showers.symmetry import under_symmetry
 
 __all__ = [
     "ENERGY",
@@ -33,4 +34,5 @@ __all__ = [
     "segment_softmax",
     "segment_sum",
     "to_pyg",
+    "under_symmetry",
 ]
