@@ -44,9 +44,15 @@ class Comparison:
 
     @property
     def excess(self) -> float:
-        """How much farther from the ideal than the floor, in standard errors; 0 if undefined."""
-        error = math.hypot(self.estimate.uncertainty, self.floor.uncertainty)
-        away, floor = (abs(e.value - self.metric.ideal) for e in (self.estimate, self.floor))
+        """How much farther from the ideal than the floor, in standard errors; 0 if undefined.
+
+        Where there is no floor, the ideal takes its place.
+        """
+        floor, spread = 0.0, 0.0
+        if math.isfinite(self.floor.value):
+            floor, spread = abs(self.floor.value - self.metric.ideal), self.floor.uncertainty
+        error = math.hypot(self.estimate.uncertainty, spread)
+        away = abs(self.estimate.value - self.metric.ideal)
         excess = (away - floor) / error if error > 0 else 0.0
         return excess if math.isfinite(excess) else 0.0
 

@@ -111,3 +111,11 @@ def test_showers_without_hits_among_others_do_no_harm(
     finite = {name: math.isfinite(c.estimate.value) for name, c in found.items()}
     known = {name: c.estimate.status in (OK, TOO_FEW) for name, c in found.items()}
     assert finite == known
+
+
+def test_the_ideal_stands_in_where_there_is_no_floor() -> None:
+    none, far = Estimate(math.nan, math.nan, 0, UNDEFINED), Estimate(0.3, 0.1, 60)
+    assert Comparison(BY_NAME["response_bias"], far, none).excess == pytest.approx(3.0)
+    assert Comparison(BY_NAME["latent_share"], far, none).excess == 0.0
+    same = Estimate(0.1, 0.1, 60)
+    assert Comparison(BY_NAME["response_bias"], far, same).excess == pytest.approx(2**0.5)
