@@ -21,7 +21,7 @@ from pointcalo.validation.report.drawing import (
 
 FALLING = ("radial", "cell_energy")
 ROOM = 1.3  # above the highest bin, for the legend
-MARGINS = {"left": 0.17, "right": 0.97, "top": 0.97, "bottom": 0.12, "hspace": 0.06}
+MARGINS = {"left": 0.16, "right": 0.97, "top": 0.97, "bottom": 0.12, "hspace": 0.06}
 
 
 def comparison_figure(
@@ -96,7 +96,7 @@ def _draw_ratio(axes: Axes, reference: Curve, generated: Sequence[Curve]) -> Non
     apart = np.concatenate(apart)
     half = float(np.clip(1.6 * np.quantile(apart, 0.9), 0.1, 1.0)) if len(apart) else 0.1
     axes.set_ylim(1 - half, 1 + half)
-    axes.set_ylabel("ratio to\nreference")
+    axes.set_ylabel("ratio")
 
 
 def _scale(axes: Axes, observable: Observable, curves: list[Curve], *, layered: bool) -> None:

@@ -1,30 +1,38 @@
 """The report of a comparison: one self-contained HTML page, and its numbers as files beside it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 
+from plotly.offline import get_plotlyjs
+
 from pointcalo.validation.judgement import Judgement
 from pointcalo.validation.observables import OBSERVABLES, Observable
-from pointcalo.validation.report.curves import Curve, curves, deviation
-from pointcalo.validation.report.figures import comparison_figure
+from pointcalo.validation.report.curves import Curve, curves
+from pointcalo.validation.report.events import events_json, scenes
 from pointcalo.validation.report.files import (
     METRICS_FILE,
     write_curves,
     write_metrics,
     write_slices,
 )
-from pointcalo.validation.report.markup import picture, table
-from pointcalo.validation.report.numbers import with_unit
+from pointcalo.validation.report.markup import table
+from pointcalo.validation.report.sections import (
+    averages_section,
+    correlations_section,
+    event_boxes,
+    event_buttons,
+    observables_section,
+)
 from pointcalo.validation.report.tables import (
     definitions,
     metrics_table,
     samples_table,
     slices_table,
 )
-from pointcalo.validation.report.verdict import is_of, verdict_line
+from pointcalo.validation.report.verdict import verdict_line
 from pointcalo.validation.report.verdict_cards import verdict_card
 from pointcalo.validation.samples import Floor, Sample
 
@@ -80,36 +88,38 @@ class Report:
     def page(self) -> str:
         """The HTML."""
         here = files(__package__)
-        parts = {
-            "STYLE": here.joinpath("page.css").read_text(encoding="utf-8"),
-            "SCRIPT": here.joinpath("page.js").read_text(encoding="utf-8"),
-            "VERDICT": "".join(map(verdict_card, self.judgements)),
-            "SAMPLES": samples_table(self.reference, self.judgements),
-            "FIGURES": "".join(self._figures()),
-            "METRICS": metrics_table(self.judgements),
-            "SLICES": slices_table(self.judgements),
-            "DEFINITIONS": definitions(OBSERVABLES),
-            "ABOUT": table("How it was made", ["what", "value"], self.about.items()),
-        }
         page = here.joinpath("template.html").read_text(encoding="utf-8")
-        for name, part in parts.items():
+        for name in ("page.css", "page.js"):
+            text = here.joinpath(name).read_text(encoding="utf-8")
+            page = page.replace(f"<!--{name}-->", text)
+        for name, part in (self._words() | self._sights()).items():
             page = page.replace(f"<!--{name}-->", part)
         return page
 
-    def _figures(self) -> Iterator[str]:
-        for observable, (reference, generated) in self.curves.items():
-            values = self.reference.measurement.values[observable.name]
-            svg = comparison_figure(observable, reference, generated, layered=values.num_groups > 1)
-            seen = "; ".join(
-                f"{label}: {deviation(curve, reference)}" for label, curve in generated.items()
-            )
-            yield picture(svg, f"{observable.title}. {seen}.", self._caption(observable))
+    def _words(self) -> dict[str, str]:
+        """Verdict and tables, by their place in the template."""
+        slices = slices_table(self.judgements) if any(j.slices for j in self.judgements) else ""
+        metrics = [compared.metric for compared in self.judgements[0].comparisons.values()]
+        return {
+            "VERDICT": "".join(map(verdict_card, self.judgements)),
+            "SAMPLES": samples_table(self.reference, self.judgements),
+            "METRICS": metrics_table(self.judgements),
+            "SLICES": slices or "<p>None were asked for.</p>",
+            "OBSERVABLES": definitions(OBSERVABLES),
+            "DISTANCES": definitions(metrics),
+            "ABOUT": table("How it was made", ["what", "value"], self.about.items()),
+        }
 
-    def _caption(self, observable: Observable) -> str:
-        parts = [
-            f"{compared.metric.title} of {j.label} {with_unit(compared)}"
-            for j in self.judgements
-            for name, compared in j.comparisons.items()
-            if is_of(name, observable.name)
-        ]
-        return f"{observable.title}. " + "; ".join(parts) + "."
+    def _sights(self) -> dict[str, str]:
+        """Figures and event displays, by their place in the template."""
+        measured = self.reference.measurement
+        labels = ["reference", *(judgement.label for judgement in self.judgements)]
+        return {
+            "FIGURES": observables_section(self.curves, measured, self.judgements),
+            "CORRELATIONS": correlations_section(measured, self.judgements),
+            "AVERAGES": averages_section(measured, self.judgements),
+            "EVENTS": event_boxes(labels),
+            "CHOICE": event_buttons(),
+            "SCENES": events_json(scenes(measured, self.judgements)),
+            "PLOTLY": get_plotlyjs(),
+        }
