@@ -16,6 +16,8 @@ OBSERVABLES = (
 )
 """Energies, their sum and number, and where they lie: what any generator has to get right."""
 
+ROUNDING = 1e-9
+
 
 class Judge:
     """Distances of a model's showers from held-out ones of the same incident particles.
@@ -52,7 +54,8 @@ class Judge:
 
 
 def _spread(values: Values) -> float:
-    """Weighted standard deviation."""
+    """Weighted standard deviation; 0 where all values are the same but for rounding."""
     share = values.weight / values.weight.sum()
     mean = (share * values.value).sum()
-    return float(torch.sqrt((share * (values.value - mean).square()).sum()))
+    spread = torch.sqrt((share * (values.value - mean).square()).sum())
+    return float(spread) if spread > ROUNDING * values.value.abs().max() else 0.0

@@ -74,7 +74,7 @@ def test_a_resumed_training_is_judged_alike(tmp_path: Path, stop: int) -> None:
 
 
 class Stopped(Game):
-    """Ends without a word at a step of fourteen, as where the power fails."""
+    """Ends without a word in the step after a given one of fourteen, as where the power fails."""
 
     def __init__(self, step: int) -> None:
         super().__init__()

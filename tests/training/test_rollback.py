@@ -17,7 +17,7 @@ from training.toys import (
 )
 
 from pointcalo.training import Outcome
-from pointcalo.training.checkpoint import load_checkpoint, load_weights
+from pointcalo.training.checkpoint import load_checkpoint, load_weights, save_atomically
 from pointcalo.training.divergence import (
     DivergenceError,
     check_judged,
@@ -123,8 +123,23 @@ def test_a_resumed_training_rolls_back_alike(tmp_path: Path) -> None:
     assert_same_training(whole, parts)
 
 
+def test_a_checkpoint_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    """Those knew neither rollbacks nor judging."""
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    fit(whole, Regression(), steps=14, stream=train_stream())
+    assert fit(parts, StoppedAt(6), steps=14, stream=train_stream()).step == 7
+    path = parts / "checkpoints" / "last.pt"
+    content = load_checkpoint(path)
+    assert content["step"] == 7
+    for name in ("rollbacks", "good", "judged", "judged_step", "judged_seconds", "distance"):
+        del content[name]
+    save_atomically(content, path)
+    fit(parts, Regression(seed=8), steps=14, stream=train_stream(), resume=True)
+    assert_same_training(whole, parts)
+
+
 class StoppedAt(Fragile):
-    """Ends as if by Ctrl-C when its progress is that of a step."""
+    """Gets Ctrl-C in the step after a given one of fourteen."""
 
     def __init__(self, step: int) -> None:
         super().__init__()
