@@ -49,7 +49,10 @@ def run(config: DictConfig) -> None:
     if source.assumed:
         print(f"taken for granted: {'; '.join(source.assumed)}")
     more = sorted(set(source.attributes) - set(NOT_KEPT)) if not layout.holds_attributes else []
-    lost = [*source.left_out, *lost, *([f"attributes {', '.join(more)}"] if more else [])]
+    extra = [] if layout.holds_columns else [f"incident/{name}" for name in source.extra_units]
+    for kind, names in (("attributes", more), ("columns", extra)):
+        lost += [f"{kind} {', '.join(names)}"] if names else []
+    lost = [*source.left_out, *lost]
     if lost:
         print(f"dropped: {'; '.join(lost)}")
 
@@ -117,5 +120,6 @@ def _outgoing(config: DictConfig, source: ShowerFile, target: Geometry | None) -
         geometry_name=target.name if target else source.geometry_name,
         geometry_hash=target.hash if target else source.geometry_hash,
         attributes=attributes,
+        extra_units=source.extra_units,
         compression=config.compression,
     )

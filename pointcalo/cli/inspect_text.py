@@ -41,6 +41,7 @@ def facts(file: ShowerFile, found: Inspection, geometry: Geometry | None) -> lis
         ("visible", _visible(found)),
         ("angle", f"{_span(spans['theta'], degree)} degrees to the z axis"),
         ("entry", ", ".join(f"{name} {_span(spans[name])}" for name in "xyz") + " mm"),
+        *_columns(file, found),
         ("row energy", f"{_span(spans['row_energy'])} MeV"),
         *_below(found),
         ("time", f"{_span(spans['time'])} ns"),
@@ -50,6 +51,14 @@ def facts(file: ShowerFile, found: Inspection, geometry: Geometry | None) -> lis
     ]
     others = {k: v for k, v in attributes.items() if k not in SAID and not k.endswith("version")}
     return [(k, _clean(v)) for k, v in lines + [(k, _value(v)) for k, v in others.items()]]
+
+
+def _columns(file: ShowerFile, found: Inspection) -> list[tuple[str, str]]:
+    """Ranges of the extra columns of the incident particles."""
+    return [
+        (f"incident/{name}", f"{_span(found.spans[f'incident/{name}'])} {unit or '(no unit)'}")
+        for name, unit in file.extra_units.items()
+    ]
 
 
 def _hit_layers(found: Inspection) -> str:

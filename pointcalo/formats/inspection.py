@@ -107,6 +107,8 @@ class Inspection:
     def _add_incident(self, showers: Showers, number: int) -> None:
         incident = showers.incident
         self.particles.update(incident.pdg.tolist())
+        for name, values in incident.extra.items():
+            self.spans[f"incident/{name}"].add(values)
         self.spans["energy"].add(incident.energy)
         along = incident.direction[:, 2]
         self.spans["theta"].add(along.clamp(-1.0, 1.0).acos())

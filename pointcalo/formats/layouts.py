@@ -24,6 +24,7 @@ class Outgoing:
         geometry_name: geometry that they were made in; may be empty.
         geometry_hash: its hash; may be empty.
         attributes: more attributes, for layouts that hold them.
+        extra_units: units of extra columns of incident particles, for layouts that hold them.
         compression: gzip, or lzf where the layout leaves the choice.
     """
 
@@ -33,6 +34,7 @@ class Outgoing:
     geometry_name: str = ""
     geometry_hash: str = ""
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    extra_units: Mapping[str, str] = field(default_factory=dict)
     compression: str = "gzip"
 
     def check_number(self, written: int, path: Path) -> None:
@@ -49,6 +51,8 @@ class Layout(ABC):
     name: ClassVar[str]
     holds_attributes: ClassVar[bool] = False
     """Whether it keeps the attributes of a file that are not its own."""
+    holds_columns: ClassVar[bool] = False
+    """Whether it keeps extra columns of incident particles."""
 
     @abstractmethod
     def claims(self, contents: Contents) -> bool:

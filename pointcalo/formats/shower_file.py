@@ -39,6 +39,8 @@ class ShowerFile(ABC):
         geometry_hash: its hash; empty where it is not known.
         together: showers that are stored in one piece, so that one costs as much as all of them.
         attributes: more of what the file says of itself, by name.
+        extra_units: units of the extra columns of its incident particles, by name; empty where
+            they are not known.
         left_out: what the file holds and showers have no place for, one phrase each.
         assumed: what the file lacks and is taken for granted, one phrase each.
     """
@@ -50,6 +52,7 @@ class ShowerFile(ABC):
     geometry_hash: str = ""
     together: int = 1
     attributes: Mapping[str, Any] = MappingProxyType({})
+    extra_units: Mapping[str, str] = MappingProxyType({})
     left_out: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
 

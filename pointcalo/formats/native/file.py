@@ -10,14 +10,16 @@ import torch
 
 from pointcalo.formats.contents import Contents
 from pointcalo.formats.conventions import Conventions
-from pointcalo.formats.hdf5 import left_over, open_hdf5
+from pointcalo.formats.hdf5 import left_over, open_hdf5, read_column
 from pointcalo.formats.layouts import Layout, Outgoing
 from pointcalo.formats.native.layout import (
+    INCIDENT,
     INCIDENT_COLUMNS,
     LAYOUT,
     OFFSET,
     POINT_COLUMNS,
     check_columns,
+    extra_columns,
     read_attributes,
 )
 from pointcalo.formats.native.writing import write
@@ -44,7 +46,9 @@ class NativeFile(HDF5ShowerFile):
             self.attributes = read_attributes(file, self.path)
             check_columns(file, self.path)
             self.offset = torch.from_numpy(file[OFFSET][:].astype(np.int64))
-            self.left_out = left_over(file, (OFFSET, *POINT_COLUMNS, *INCIDENT_COLUMNS))
+            self.extra_units = extra_columns(file, self.path)
+            extra = [INCIDENT + name for name in self.extra_units]
+            self.left_out = left_over(file, (OFFSET, *POINT_COLUMNS, *INCIDENT_COLUMNS, *extra))
         if len(self.offset) < 2:
             raise ValueError(f"{self.path}: holds no showers")
         if bool((self.offset.diff() < 0).any()) or int(self.offset[0]) != 0:
@@ -72,7 +76,8 @@ class NativeFile(HDF5ShowerFile):
         energy, direction, position, pdg = (
             torch.from_numpy(file[name][rows]) for name in INCIDENT_COLUMNS
         )
-        return Incident(energy.float(), direction.float(), position.float(), pdg.long())
+        extra = {name: read_column(file, INCIDENT + name, rows) for name in self.extra_units}
+        return Incident(energy.float(), direction.float(), position.float(), pdg.long(), extra)
 
 
 class Native(Layout):
@@ -80,6 +85,7 @@ class Native(Layout):
 
     name = LAYOUT
     holds_attributes = True
+    holds_columns = True
 
     def claims(self, contents: Contents) -> bool:
         """The attribute `layout` says so."""
@@ -107,6 +113,7 @@ class Native(Layout):
             source=outgoing.source,
             points=outgoing.points,
             attributes=outgoing.attributes,
+            extra_units=outgoing.extra_units,
             compression=outgoing.compression,
         )
         return []

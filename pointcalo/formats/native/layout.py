@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 
 from pointcalo.formats.conventions import ROWS
-from pointcalo.formats.hdf5 import check_claim
+from pointcalo.formats.hdf5 import check_claim, single_precision, type_of
 
 LAYOUT = "pointcalo"
 VERSION = 2
@@ -41,6 +41,8 @@ INCIDENT_COLUMNS = {
     "incident/pdg": Column("i4", "1"),
 }
 OFFSET = "offset"
+INCIDENT = "incident/"
+LARGEST_WHOLE = 2**24  # beyond it single precision does not hold every whole number
 
 
 def read_attributes(file: h5py.File, path: Path) -> dict[str, Any]:
@@ -85,6 +87,30 @@ def check_columns(file: h5py.File, path: Path) -> None:
     sizes |= dict.fromkeys(POINT_COLUMNS, int(offset[-1]))
     for name, column in (POINT_COLUMNS | INCIDENT_COLUMNS).items():
         _check_column(file, path, name, column, sizes[name])
+
+
+def extra_columns(file: h5py.File, path: Path) -> dict[str, str]:
+    """Units of the further columns `incident/NAME`, by name; empty where a column has none.
+
+    A column is one number a shower that single precision holds: finite, and whole numbers up to
+    2^24. What else lies there is none.
+    """
+    found = {}
+    for name, data in file[INCIDENT].items():
+        shape = (len(file[OFFSET]) - 1,)
+        if INCIDENT + name in INCIDENT_COLUMNS or not isinstance(data, h5py.Dataset):
+            continue
+        if data.shape != shape or type_of(data, path).kind not in "fiu":
+            continue
+        check_claim(data, path)
+        values = data[:]
+        whole = values.dtype.kind in "iu"
+        if np.isfinite(single_precision(values)).all() and not (
+            whole and (np.abs(values.astype(np.float64)) > LARGEST_WHOLE).any()
+        ):
+            unit = data.attrs.get("unit")
+            found[name] = unit if isinstance(unit, str) else ""
+    return found
 
 
 def _check_column(file: h5py.File, path: Path, name: str, column: Column, size: int) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pointcalo.atomic import written_beside
 from pointcalo.formats.conventions import ROWS
 from pointcalo.formats.native.layout import (
+    INCIDENT,
     INCIDENT_COLUMNS,
     LAYOUT,
     OFFSET,
@@ -40,6 +41,7 @@ class NativeWriter:
         source: who made the showers, in words.
         points: what a row is: cells (one row a cell) or deposits.
         attributes: more attributes of the file; `attributes` may be added to until its end.
+        extra_units: units of extra columns of incident particles, by name, where they are known.
         compression: gzip, or lzf (quicker, larger).
 
     Raises:
@@ -56,6 +58,7 @@ class NativeWriter:
         source: str,
         points: str = "cells",
         attributes: Mapping[str, Any] | None = None,
+        extra_units: Mapping[str, str] | None = None,
         compression: str = "gzip",
     ) -> None:
         if points not in ROWS:
@@ -66,6 +69,8 @@ class NativeWriter:
         self.compression = compression
         self.num_showers = 0
         self.num_points = 0
+        self.extra_units = dict(extra_units or {})
+        self._extra: tuple[str, ...] = ()
         self.attributes = dict(attributes or {}) | {
             "layout": LAYOUT,
             "layout_version": VERSION,
@@ -106,8 +111,11 @@ class NativeWriter:
         """Add showers at the end of the file.
 
         Raises:
+            ValueError: other extra columns of incident particles than in the first showers.
             OSError: the disk is full or the file cannot grow.
         """
+        if self.num_showers == 0:
+            self._create_extra(showers.incident.extra)
         points = showers.points.detach().cpu().numpy()
         columns = {
             "points/x": points[:, X],
@@ -118,8 +126,10 @@ class NativeWriter:
             OFFSET: showers.ptr[1:].cpu().numpy() + self.num_points,
         }
         for name in INCIDENT_COLUMNS:
-            field = getattr(showers.incident, name.removeprefix("incident/"))
+            field = getattr(showers.incident, name.removeprefix(INCIDENT))
             columns[name] = field.detach().cpu().numpy()
+        for name, values in showers.incident.only(self._extra).extra.items():
+            columns[INCIDENT + name] = values.detach().cpu().numpy()
         for name, values in columns.items():
             self._extend(name, values)
         self._disk.check()
@@ -132,6 +142,15 @@ class NativeWriter:
             self._create_column(name, column).attrs["unit"] = column.unit
         self._create_column(OFFSET, Column("i8", "1"))
         self._extend(OFFSET, np.zeros(1, dtype=np.int64))
+
+    def _create_extra(self, names: Iterable[str]) -> None:
+        for name in names:
+            if "/" in name or not name:
+                raise ValueError(f"incident column {name!r}: expected a name without a slash")
+            data = self._create_column(INCIDENT + name, Column("f4", ""))
+            if unit := self.extra_units.get(name):
+                data.attrs["unit"] = unit
+        self._extra = tuple(names)
 
     def _create_column(self, name: str, column: Column) -> h5py.Dataset:
         return self._file.create_dataset(

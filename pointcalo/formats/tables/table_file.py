@@ -150,6 +150,8 @@ class TableFile(ShowerFile):
         if "pdg" not in there:
             self.conventions.pdg(self.layout)
         self.assumed = tuple(text for name, text in DEFAULTS.items() if name not in there)
+        others = sorted(dtypes.keys() - self._scales.keys() - {EVENT})
+        self.left_out = (f"columns {', '.join(others)}",) if others else ()
 
     def _find_showers(self) -> NDArray[np.int64]:
         """First row of each shower of a table with a row for each point, and the end."""
