@@ -1,6 +1,7 @@
 """Metrics: comparisons of two samples, each a value with its uncertainty."""
 
 from pointcalo.validation.metrics import (
+    auc_cells,
     auc_features,
     conditioning,
     correlations,
@@ -20,6 +21,7 @@ from pointcalo.validation.metrics.metric import Metric, Pair
 
 METRICS: tuple[Metric, ...] = (
     *auc_features.METRICS,
+    *auc_cells.METRICS,
     *physics_distances.METRICS,
     *neighbourhoods.METRICS,
     *memorisation.METRICS,
