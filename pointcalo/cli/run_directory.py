@@ -34,7 +34,8 @@ def describe_run(directory: Path, config: DictConfig, geometry: Geometry, source
     OmegaConf.save(config, directory / CONFIG, resolve=True)
     geometry.save(directory / GEOMETRY)
     if config.get("init"):
-        source = f"{source}; begun from run {config.init}, trained on: {trained_on(config.init)}"
+        begun = f"begun from run {Path(config.init).name}, trained on: {trained_on(config.init)}"
+        source = f"{source}; {begun}"
     origin = {
         "trained_on": source,
         "pointcalo": pointcalo.__version__,

@@ -54,7 +54,7 @@ def test_fine_tuning_on_another_lattice(
     assert first[1].startswith("0,0,") and "judged/mean" in first[0]  # what it begins from, judged
     assert Geometry.load(output / "geometry.yaml").hash == Geometry.load(str(other)).hash
     origin = yaml.safe_load((output / "origin.yaml").read_text())
-    assert f"begun from run {run}, trained on: " in origin["trained_on"]
+    assert f"begun from run {run.name}, trained on: " in origin["trained_on"]
     assert yaml.safe_load((output / "config.yaml").read_text())["init"] == str(run)
 
 
