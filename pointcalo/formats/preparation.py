@@ -1,5 +1,9 @@
 """From the rows of a file to showers on cells above threshold, with an account of what is lost."""
 
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Protocol
+
 from pointcalo.geometry import Geometry
 from pointcalo.projection import Projector
 from pointcalo.showers import Showers, segment_sum
@@ -65,3 +69,34 @@ def check_centres(showers: Showers, geometry: Geometry, name: str) -> None:
             f"{name}: rows lie up to {farthest:.2g} mm from the cell centres of geometry "
             f"{geometry.name!r}: pass the geometry that the showers were made in"
         )
+
+
+class WithColumns(Protocol):
+    """A source of showers whose incident particles may have extra columns."""
+
+    path: Path | str
+    extra_units: Mapping[str, str]
+
+
+def condition_units(sources: Iterable[WithColumns], names: Iterable[str]) -> dict[str, str]:
+    """Units of the extra columns that are conditions, by name.
+
+    Raises:
+        ValueError: a source without one of them, or two units; names the source.
+    """
+    units: dict[str, str] = {}
+    for source in sources:
+        for name in names:
+            unit = source.extra_units.get(name)
+            if unit is None:
+                there = ", ".join(sorted(source.extra_units)) or "none"
+                raise ValueError(
+                    f"{source.path}: no column incident/{name} of one finite number a shower; "
+                    f"there are: {there}"
+                )
+            if units.setdefault(name, unit) != unit:
+                raise ValueError(
+                    f"{source.path}: incident/{name} has unit {unit!r}, elsewhere {units[name]!r}; "
+                    "expected one unit"
+                )
+    return units

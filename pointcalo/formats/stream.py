@@ -14,10 +14,10 @@ from torch import Tensor
 
 from pointcalo.formats.conventions import Conventions
 from pointcalo.formats.opening import open_files
-from pointcalo.formats.preparation import Preparation, check_centres
+from pointcalo.formats.preparation import Preparation, check_centres, condition_units
 from pointcalo.formats.shower_file import ShowerFile
 from pointcalo.geometry import Geometry
-from pointcalo.showers import Showers
+from pointcalo.showers import Showers, under_symmetry
 
 SPLITS = {"train": (0, 7), "validation": (7, 8), "test": (8, 10), "all": (0, 10)}
 BLOCK_POINTS = 1 << 18
@@ -36,7 +36,8 @@ class ShowerStream:
     fills a buffer with them, shuffles the buffer and cuts it into batches; what fits the buffer
     as a whole is read once and kept. The order depends on (seed, epoch) only. With a geometry,
     points are projected to its cells and those below threshold dropped; `outside` and
-    `below_threshold` say what share of the energy went.
+    `below_threshold` say what share of the energy went. Showers can be augmented: each is put under
+    a symmetry of the geometry, by random numbers of (seed, epoch, batch) only.
 
     Several processes see the same order: each global batch of world x batch showers is cut into
     equal parts, so that together they see what one process with that batch would.
@@ -53,12 +54,14 @@ class ShowerStream:
         seed: of the order.
         rank: number of this process.
         world: number of processes.
+        augment: put each shower under a random symmetry of the geometry.
+        conditions: names of the extra columns of incident particles that are kept.
         buffer_points: points held in memory at a time, while as many again are read.
         conventions: what files of foreign layouts do not say of themselves.
 
     Raises:
-        ValueError: unknown split, empty split, files of another geometry, or a file that cannot
-            be used.
+        ValueError: unknown split, empty split, files of another geometry or without a column that
+            is a condition, or a file that cannot be used.
         OSError: a file that cannot be read, or a pattern that matches none.
     """
 
@@ -73,16 +76,22 @@ class ShowerStream:
         seed: int = 0,
         rank: int = 0,
         world: int = 1,
+        augment: bool = False,
+        conditions: Sequence[str] = (),
         buffer_points: int = BUFFER_POINTS,
         conventions: Conventions | None = None,
     ) -> None:
         if batch < 1 or not 0 <= rank < world:
             raise ValueError(f"stream: got batch {batch}, rank {rank} of {world} processes")
+        if augment and geometry is None:
+            raise ValueError("augment: got no geometry, whose symmetries it needs; pass one")
         self.sources = _open(source, conventions)
+        self.units = condition_units(self.sources, conditions)
         if geometry is not None:
             for opened in self.sources:
                 _check_geometry(opened, geometry)
         self.preparation = Preparation(geometry)
+        self.geometry, self.augment = geometry, augment
         self.shuffle, self.seed, self.rank, self.world = shuffle, seed, rank, world
         self.buffer_points = buffer_points
         self.blocks = [block for opened in self.sources for block in _blocks(opened, split)]
@@ -125,8 +134,7 @@ class ShowerStream:
             number: of the epoch; each has its own order.
             start: batches to skip, to go on where a run was interrupted.
         """
-        generator = torch.Generator().manual_seed(_seed(self.seed, number))
-        return islice(self._cut(generator, start), max(0, len(self) - start))
+        return islice(self._cut(number, start), max(0, len(self) - start))
 
     def _batch_sizes(self) -> list[int]:
         whole, rest = divmod(self.num_showers, self.batch * self.world)
@@ -134,8 +142,9 @@ class ShowerStream:
         last = rest // self.world
         return sizes if self.shuffle or last == 0 else [*sizes, last]
 
-    def _cut(self, generator: torch.Generator, start: int) -> Iterator[Showers]:
+    def _cut(self, epoch: int, start: int) -> Iterator[Showers]:
         """Cut what the buffers hold into the batches of this process from `start` on."""
+        generator = torch.Generator().manual_seed(_seed(self.seed, epoch))
         sizes = self._batch_sizes()
         done = 0
         left: Showers | None = None
@@ -148,8 +157,15 @@ class ShowerStream:
                 used += size * self.world
                 done += 1
                 if done > start:
-                    yield pool[order[first : first + size]]
+                    showers = pool[order[first : first + size]]
+                    yield self._augmented(showers, epoch, done) if self.augment else showers
             left = pool[order[used:]] if done < len(sizes) else None
+
+    def _augmented(self, showers: Showers, epoch: int, batch: int) -> Showers:
+        generator = torch.Generator().manual_seed(_seed(self.seed, epoch, batch))
+        size = len(self.geometry.symmetries), (self.world, len(showers))
+        number = torch.randint(*size, generator=generator)[self.rank]
+        return under_symmetry(showers, self.geometry, number)
 
     def _permutation(self, size: int, generator: torch.Generator) -> Tensor:
         if self.shuffle:
@@ -182,7 +198,11 @@ class ShowerStream:
         self._report()
 
     def _read(self, blocks: list[_Block]) -> Showers:
-        return Showers.cat([self.preparation(b.source.read(b.numbers)) for b in blocks])
+        parts = []
+        for block in blocks:
+            showers = self.preparation(block.source.read(block.numbers))
+            parts.append(showers.replace(incident=showers.incident.only(self.units)))
+        return Showers.cat(parts)
 
     def _report(self) -> None:
         _LOG.info(
@@ -196,12 +216,13 @@ class ShowerStream:
 class _InMemory:
     """Showers in memory, read like a file."""
 
-    source = "showers in memory"
+    source = path = "showers in memory"
     together = 1
 
     def __init__(self, showers: Showers) -> None:
         self.showers = showers
         self.offset = showers.ptr
+        self.extra_units = dict.fromkeys(showers.incident.extra, "")
 
     def __len__(self) -> int:
         return len(self.showers)
@@ -260,6 +281,6 @@ def _check_geometry(source: ShowerFile | _InMemory, geometry: Geometry) -> None:
             check_centres(source.read(slice(0, CHECKED_SHOWERS)), geometry, str(source.path))
 
 
-def _seed(seed: int, epoch: int) -> int:
-    digest = hashlib.sha256(f"{seed},{epoch}".encode()).digest()
+def _seed(*numbers: int) -> int:
+    digest = hashlib.sha256(",".join(map(str, numbers)).encode()).digest()
     return int.from_bytes(digest[:7], "big")

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from pointcalo.cli.main import main
-from pointcalo.formats import open_showers, write
+from pointcalo.formats import ShowerStream, open_showers, write
 from pointcalo.geometry import Geometry
 from pointcalo.showers import Showers
 
@@ -78,3 +78,26 @@ def test_converted_or_named(
     assert torch.equal(file.incident().extra["magnetic_field"], FIELD)
     assert main(["convert", "input=a.h5", "output=c.parquet", "format=parquet"]) == 0
     assert "columns incident/magnetic_field\n" in capsys.readouterr().out
+
+
+def test_streams_keep_the_conditions(showers: Showers, toy: Geometry, tmp_path: Path) -> None:
+    path = save(tmp_path / "a.h5", showers, toy)
+    for source in (str(path), showers):
+        stream = ShowerStream(source, batch=5, conditions=["magnetic_field"])
+        for batch in stream:
+            expected = FIELD[batch.incident.energy.long() - 1]
+            assert torch.equal(batch.incident.extra["magnetic_field"], expected)
+        assert next(iter(ShowerStream(source, batch=5))).incident.extra == {}
+    assert ShowerStream(str(path), batch=5, conditions=["magnetic_field"]).units == {
+        "magnetic_field": "T"
+    }
+
+
+def test_missing_conditions_are_named(showers: Showers, toy: Geometry, tmp_path: Path) -> None:
+    path = save(tmp_path / "a.h5", showers, toy)
+    with pytest.raises(ValueError, match=r"a\.h5: no column incident/gap .*: magnetic_field"):
+        ShowerStream(str(path), batch=5, conditions=["gap"])
+    other = tmp_path / "b.h5"
+    write(other, showers, geometry_name="toy", geometry_hash="", source="me")
+    with pytest.raises(ValueError, match=r"b\.h5: incident/magnetic_field has unit '', elsewhere"):
+        ShowerStream([str(path), str(other)], batch=5, conditions=["magnetic_field"])

@@ -209,3 +209,35 @@ def test_opened_files_serve_several_streams(
     test = ShowerStream(files, batch=10, geometry=toy, split="test")
     assert (train.num_showers, test.num_showers) == (70, 20)
     assert train.sources is test.sources
+
+
+def test_augmented_showers_are_the_same_ones_turned(
+    open_stream: Callable[..., ShowerStream], toy: Geometry
+) -> None:
+    plain = list(open_stream(batch=7, geometry=toy, seed=3).epoch(1))
+    turned = list(open_stream(batch=7, geometry=toy, seed=3, augment=True).epoch(1))
+    assert _numbers(turned) == _numbers(plain)
+    moved = 0
+    for before, after in zip(plain, turned, strict=True):
+        assert torch.equal(after.points[:, ENERGY:], before.points[:, ENERGY:])
+        assert torch.equal(after.cell, toy.cell_at(after.layer, after.xy))
+        moved += int((after.cell != before.cell).sum())
+    assert moved > 0.5 * sum(batch.num_points for batch in plain)
+
+
+def test_augmentation_is_the_same_again_and_in_parts(
+    open_stream: Callable[..., ShowerStream], toy: Geometry
+) -> None:
+    def directions(start: int = 0, **options: int) -> torch.Tensor:
+        stream = open_stream(geometry=toy, seed=3, augment=True, **options)
+        return torch.stack([batch.incident.direction for batch in stream.epoch(1, start)])
+
+    state = torch.get_rng_state()
+    whole = directions(batch=6)
+    assert torch.equal(whole, directions(batch=6))
+    assert torch.equal(whole[4:], directions(batch=6, start=4))
+    parts = [directions(batch=3, world=2, rank=rank) for rank in range(2)]
+    assert torch.equal(whole, torch.cat(parts, dim=1))
+    assert torch.equal(state, torch.get_rng_state())
+    with pytest.raises(ValueError, match="augment: got no geometry"):
+        open_stream(batch=6, augment=True)
