@@ -54,7 +54,10 @@ class VAE(Model):
         self.profile = profile
         self.generator = generator
         self.encoder = ShowerEncoder(
-            generator.geometry, latent=generator.latent, width=encoder_width
+            generator.geometry,
+            latent=generator.latent,
+            width=encoder_width,
+            conditions=generator.conditions,
         )
         self.learning_rate = learning_rate
         self.profile_learning_rate = profile_learning_rate

@@ -50,7 +50,9 @@ class WGAN(Model):
         super().__init__()
         self.profile = profile
         self.generator = generator
-        self.critic = SetCritic(generator.geometry, width=critic_width)
+        self.critic = SetCritic(
+            generator.geometry, width=critic_width, conditions=generator.conditions
+        )
         self.critic_steps = critic_steps
         self.penalty = penalty
         self.learning_rate = learning_rate

@@ -15,6 +15,8 @@ in a layer's last turn all that is left. What is still missing is a common facto
 excess, so that it sums to the profile.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -74,6 +76,7 @@ class CellGenerator(nn.Module):
         components: logistics in a mixture.
         near: cells around the axis of each layer that are always candidates.
         proposals: draws of the energies of a turn, of which one is kept.
+        conditions: names of the extra columns of incident particles that it depends on.
 
     Raises:
         ValueError: too few cells near the axis.
@@ -90,6 +93,7 @@ class CellGenerator(nn.Module):
         components: int = 8,
         near: int = 61,
         proposals: int = 16,
+        conditions: Sequence[str] = (),
     ) -> None:
         if near < SMALLEST_NEAR:
             raise ValueError(f"near: got {near}; expected at least {SMALLEST_NEAR} cells")
@@ -99,7 +103,8 @@ class CellGenerator(nn.Module):
         self.near = near
         self.proposals = proposals
         self.place = Place()
-        self.context = LayerContext(geometry, width=2 * width, latent=latent)
+        self.conditions = tuple(conditions)
+        self.context = LayerContext(geometry, width=2 * width, latent=latent, conditions=conditions)
         self.occupancy = CellField(SEEN_BY_CELLS, width, 1)
         self.energy = CellField(SEEN, width, 3 * components)
         self.share = TurnShare()

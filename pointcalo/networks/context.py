@@ -1,5 +1,7 @@
 """What the cells of a detector layer share: profile, incident particle and latent."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -21,12 +23,15 @@ class LayerContext(nn.Module):
         geometry: the detector.
         width: size W.
         latent: size Z of the latent vector that goes in.
+        conditions: names of the extra columns of incident particles that it depends on.
     """
 
-    def __init__(self, geometry: Geometry, *, width: int, latent: int = 0) -> None:
+    def __init__(
+        self, geometry: Geometry, *, width: int, latent: int = 0, conditions: Sequence[str] = ()
+    ) -> None:
         super().__init__()
         self.geometry = geometry
-        self.condition = Condition()
+        self.condition = Condition(conditions)
         self.several_sizes = has_several_sizes(geometry)
         features = FEATURES + self.several_sizes
         self.standardise = Standardise(features)

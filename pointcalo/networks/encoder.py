@@ -1,5 +1,7 @@
 """The encoder of a variational autoencoder: showers on cells to a Gaussian over the latent."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -21,13 +23,16 @@ class ShowerEncoder(nn.Module):
         geometry: the detector.
         latent: size Z of the latent.
         width: size of the hidden layers.
+        conditions: names of the extra columns of incident particles that it depends on.
     """
 
-    def __init__(self, geometry: Geometry, *, latent: int, width: int = 64) -> None:
+    def __init__(
+        self, geometry: Geometry, *, latent: int, width: int = 64, conditions: Sequence[str] = ()
+    ) -> None:
         super().__init__()
         self.geometry = geometry
         self.place = Place()
-        self.context = LayerContext(geometry, width=width)
+        self.context = LayerContext(geometry, width=width, conditions=conditions)
         self.hit = mlp([PLACE + 1 + width, width, width])
         self.head = mlp([2 * width, width, 2 * latent])
 

@@ -6,6 +6,7 @@ layers before l. N is a discretised mixture of logistics in log(1 + N); X a mixt
 log(X / (N threshold)).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -64,6 +65,7 @@ class ProfileModel(nn.Module):
         components: logistics in each mixture.
         embedding: learned numbers a detector layer.
         dropout: share of the recurrent state dropped in training.
+        conditions: names of the extra columns of incident particles that it depends on.
 
     Attributes:
         seen_radius: about the axis in each layer, within which nearly all showers that it was
@@ -83,6 +85,7 @@ class ProfileModel(nn.Module):
         components: int = 6,
         embedding: int = 8,
         dropout: float = 0.0,
+        conditions: Sequence[str] = (),
     ) -> None:
         without = (geometry.layer_threshold <= 0).nonzero()[:, 0].tolist()
         if without:
@@ -92,7 +95,7 @@ class ProfileModel(nn.Module):
             )
         super().__init__()
         self.geometry = geometry
-        self.condition = Condition()
+        self.condition = Condition(conditions)
         self.history = Standardise(4)
         self.layer_embedding = nn.Parameter(0.3 * torch.randn(geometry.num_layers, embedding))
         self.several_sizes = has_several_sizes(geometry)

@@ -1,5 +1,7 @@
 """The set critic: one number a shower, from its points and the sums of its layers."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
@@ -20,11 +22,19 @@ class SetCritic(nn.Module):
         geometry: the detector.
         width: size of the hidden layers.
         blocks: times that points hear of their layer and are pooled again.
+        conditions: names of the extra columns of incident particles that it depends on.
     """
 
-    def __init__(self, geometry: Geometry, *, width: int = 48, blocks: int = 1) -> None:
+    def __init__(
+        self,
+        geometry: Geometry,
+        *,
+        width: int = 48,
+        blocks: int = 1,
+        conditions: Sequence[str] = (),
+    ) -> None:
         super().__init__()
-        self.context = LayerContext(geometry, width=width)
+        self.context = LayerContext(geometry, width=width, conditions=conditions)
         self.first = nn.Linear(FEATURES, width)
         self.pool = nn.ModuleList(PointsToLayers(width) for _ in range(blocks + 1))
         self.spread = nn.ModuleList(LayersToPoints(width) for _ in range(blocks))

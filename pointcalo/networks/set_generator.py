@@ -1,5 +1,7 @@
 """The set generator: points about the axis from noise, whose layers the profile gives."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
@@ -31,6 +33,7 @@ class SetGenerator(nn.Module):
         latent: size Z of the latent vector.
         width: size of the hidden layers.
         blocks: number of exchanges.
+        conditions: names of the extra columns of incident particles that it depends on.
 
     Attributes:
         num_outside: points outside every cell, in all calls.
@@ -39,13 +42,20 @@ class SetGenerator(nn.Module):
     num_outside: int = 0
 
     def __init__(
-        self, geometry: Geometry, *, latent: int = 8, width: int = 48, blocks: int = 2
+        self,
+        geometry: Geometry,
+        *,
+        latent: int = 8,
+        width: int = 48,
+        blocks: int = 2,
+        conditions: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.geometry = geometry
         self.latent = latent
         self.coordinates = PointCoordinates(geometry)
-        self.context = LayerContext(geometry, width=width, latent=latent)
+        self.conditions = tuple(conditions)
+        self.context = LayerContext(geometry, width=width, latent=latent, conditions=conditions)
         self.first = nn.Linear(FEATURES, width)
         self.pool = nn.ModuleList(PointsToLayers(width) for _ in range(blocks))
         self.spread = nn.ModuleList(LayersToPoints(width) for _ in range(blocks))

@@ -23,8 +23,9 @@ class Standardise(nn.Module):
         """Take mean and deviation from ``[..., F]``; a constant feature keeps deviation 1."""
         flat = features.reshape(-1, features.shape[-1]).double()
         deviation = flat.std(dim=0, correction=0)
+        constant = 1e-6 * flat.abs().amax(dim=0).clamp_max(1.0)
         self.mean.copy_(flat.mean(dim=0))
-        self.deviation.copy_(torch.where(deviation > 1e-6, deviation, torch.ones_like(deviation)))
+        self.deviation.copy_(torch.where(deviation > constant, deviation, 1.0))
 
     def forward(self, features: Tensor) -> Tensor:
         """Standardised features, same shape ``[..., F]``."""

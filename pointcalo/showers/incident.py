@@ -126,13 +126,18 @@ class Incident:
         Raises:
             ValueError: a column is missing.
         """
-        names = tuple(names)
-        if missing := [name for name in names if name not in self.extra]:
-            raise ValueError(
-                f"incident particles have no column {', '.join(missing)}; there are: "
-                f"{', '.join(sorted(self.extra)) or 'none'}"
-            )
-        return replace(self, extra={name: self.extra[name] for name in names})
+        return replace(self, extra={name: self.column(name) for name in names})
+
+    def column(self, name: str) -> Tensor:
+        """An extra column, [S].
+
+        Raises:
+            ValueError: there is none of that name.
+        """
+        if name not in self.extra:
+            there = ", ".join(sorted(self.extra)) or "none"
+            raise ValueError(f"incident particles have no column {name}; there are: {there}")
+        return self.extra[name]
 
     @staticmethod
     def cat(parts: Sequence["Incident"]) -> "Incident":
