@@ -140,7 +140,7 @@ def _triple(
 def _ratio_bar(figure: Figure, axes: Axes) -> None:
     bar = figure.colorbar(ScalarMappable(_RATIO, DIVERGING), cax=axes)
     bar.set_ticks(RATIO_TICKS, labels=[f"{tick:g}" for tick in RATIO_TICKS])
-    bar.ax.tick_params(which="minor", length=0)
+    bar.minorticks_off()
     bar.set_label("ratio", fontsize=10)
 
 

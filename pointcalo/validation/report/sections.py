@@ -118,7 +118,7 @@ def _figure(
 
 
 def _distances(observable: Observable, judgements: Sequence[Judgement]) -> str:
-    """Its metrics, of each sample."""
+    """Its metrics; of several samples the first, which is the Wasserstein distance."""
     parts = []
     for judgement in judgements:
         metrics = [
@@ -126,6 +126,7 @@ def _distances(observable: Observable, judgements: Sequence[Judgement]) -> str:
             for name, c in judgement.comparisons.items()
             if is_of(name, observable.name)
         ]
-        if metrics:
-            parts.append(f"{judgement.label}: {', '.join(metrics)}.")
+        shown = metrics if len(judgements) == 1 else metrics[:1]
+        if shown:
+            parts.append(f"{judgement.label}: {', '.join(shown)}.")
     return " ".join(parts)

@@ -5,7 +5,7 @@ from html import escape
 from pointcalo.validation.compare import Comparison
 from pointcalo.validation.judgement import Judgement
 from pointcalo.validation.metrics.estimate import UNDEFINED, Estimate
-from pointcalo.validation.report.markup import bullets, table
+from pointcalo.validation.report.markup import Cell, bullets, table
 from pointcalo.validation.report.numbers import pair, with_unit
 from pointcalo.validation.report.tables import shown_as
 from pointcalo.validation.report.verdict import AUC, SEEN, statement, verdict_line, worst
@@ -71,6 +71,14 @@ def _worst(judgement: Judgement) -> str:
     found = worst(judgement.comparisons)
     if not found:
         return "<p>No observable lies above its floor.</p>"
-    rows = [[c.metric.title, with_unit(c), pair(c.floor), f"{c.excess:.1f}"] for c in found]
+    rows = [
+        [
+            c.metric.title,
+            Cell(with_unit(c), c.estimate.value),
+            Cell(pair(c.floor), c.floor.value),
+            Cell(f"{c.excess:.1f}", c.excess),
+        ]
+        for c in found
+    ]
     caption = f"Worst observables of {judgement.label}; above {SEEN:g} errors is more than chance"
     return table(caption, ["metric", "value", "floor", "errors above"], rows)
