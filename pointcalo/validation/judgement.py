@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pointcalo.validation.compare import Comparison
 from pointcalo.validation.samples import Sample
+from pointcalo.validation.slices import SliceComparison
 
 
 @dataclass(frozen=True)
@@ -24,4 +24,4 @@ class Judgement:
     sample: Sample
     comparisons: Mapping[str, Comparison]
     broken: Sequence[str] = ()
-    slices: Sequence[Any] = ()
+    slices: Sequence[SliceComparison] = ()
