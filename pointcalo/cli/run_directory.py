@@ -1,7 +1,9 @@
 """A run directory: what a training leaves for sampling, validation and resuming."""
 
 import platform
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import h5py
 import hydra
@@ -12,6 +14,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 import pointcalo
+from pointcalo.cli.trained_particles import condition_names
 from pointcalo.geometry import Geometry
 from pointcalo.models.base import Model, check_layers
 from pointcalo.training.checkpoint import load_weights, load_weights_into
@@ -21,7 +24,13 @@ CONFIG, GEOMETRY, ORIGIN = "config.yaml", "geometry.yaml", "origin.yaml"
 BEST = Path("checkpoints", "best.pt")
 
 
-def describe_run(directory: Path, config: DictConfig, geometry: Geometry, source: str) -> None:
+def describe_run(
+    directory: Path,
+    config: DictConfig,
+    geometry: Geometry,
+    source: str,
+    particles: Mapping[str, Any],
+) -> None:
     """Write the resolved configuration, the geometry and the origin of a run into its directory.
 
     Args:
@@ -29,6 +38,7 @@ def describe_run(directory: Path, config: DictConfig, geometry: Geometry, source
         config: its configuration.
         geometry: the detector.
         source: who made the showers it is trained on, in words.
+        particles: ranges of their incident particles.
     """
     directory.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(config, directory / CONFIG, resolve=True)
@@ -42,6 +52,7 @@ def describe_run(directory: Path, config: DictConfig, geometry: Geometry, source
         "python": platform.python_version(),
         **{m.__name__: str(m.__version__) for m in (torch, torch_geometric, np, h5py)},
         "geometry_hash": geometry.hash,
+        "particles": dict(particles),
     }
     (directory / ORIGIN).write_text(yaml.safe_dump(origin, sort_keys=False), encoding="utf-8")
 
@@ -76,16 +87,26 @@ def _part(directory: str | Path, name: str) -> Path:
 
 def trained_on(directory: str | Path) -> str:
     """Who made the showers that a run is trained on, in words."""
-    origin = yaml.safe_load(_part(directory, ORIGIN).read_text(encoding="utf-8"))
-    return origin["trained_on"]
+    return _origin(directory)["trained_on"]
+
+
+def trained_particles(directory: str | Path) -> Mapping[str, Any]:
+    """Ranges of the particles that a run is trained on; empty where it does not record them."""
+    return _origin(directory).get("particles", {})
+
+
+def _origin(directory: str | Path) -> dict[str, Any]:
+    return yaml.safe_load(_part(directory, ORIGIN).read_text(encoding="utf-8"))
 
 
 def build_model(config: DictConfig, geometry: Geometry) -> Model:
     """The untrained model of a configuration."""
+    names = condition_names(config)
+    given = {"conditions": list(names)} if names else {}
     return hydra.utils.instantiate(
         config.model,
-        profile=hydra.utils.instantiate(config.profile, geometry),
-        generator=hydra.utils.instantiate(config.network, geometry),
+        profile=hydra.utils.instantiate(config.profile, geometry, **given),
+        generator=hydra.utils.instantiate(config.network, geometry, **given),
     )
 
 

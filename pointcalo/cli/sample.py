@@ -1,19 +1,29 @@
 """`pointcalo sample`: showers from a trained generator."""
 
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import torch
 from omegaconf import DictConfig
 from tqdm import tqdm
 
-from pointcalo.cli.run_directory import run_config, trained_model, trained_on
+from pointcalo.cli.run_directory import (
+    run_config,
+    trained_model,
+    trained_on,
+    trained_particles,
+)
 from pointcalo.cli.simulate import GUN, incident_like
+from pointcalo.cli.trained_particles import condition_names, outside, units_of
 from pointcalo.formats import NativeWriter
 from pointcalo.geometry import Geometry
 from pointcalo.sampling import Sampler
 from pointcalo.showers import Incident
-from pointcalo.simulation import ParticleGun
+from pointcalo.simulation import ParticleGun, draw_columns
 
 ANGLE = ("direction", "eta", "theta_deg")  # of which one is given
 NO_RADIUS = (
@@ -29,7 +39,10 @@ def run(config: DictConfig) -> None:
     if config.geometry is not None:
         geometry = Geometry.load(config.geometry).to(config.device)
         model = model.on(geometry)
-    incident = _incident(config, geometry).to(config.device)
+    incident = _incident(config, geometry)
+    for line in outside(trained_particles(config.run), incident):
+        print(f"pointcalo sample: {line}", file=sys.stderr)
+    incident = incident.to(config.device)
     sampler = Sampler(model, max_points=config.max_points, max_showers=config.max_showers)
     start = perf_counter()
     number = write_sampled(config.output, sampler, incident, geometry, config.run, config.seed)
@@ -68,6 +81,7 @@ def write_sampled(
         geometry_hash=geometry.hash,
         source=_source(run),
         attributes={"seed": seed},
+        extra_units=units_of(trained_particles(run)),
     )
     with file, tqdm(total=len(incident), unit="shower", desc="sample", disable=None) as bar:
         for showers in sampler.sample(incident, seed):
@@ -93,9 +107,29 @@ def _lost(sampler: Sampler) -> str:
 
 
 def _incident(config: DictConfig, geometry: Geometry) -> Incident:
-    if config.like is None:
-        return _gun(config, geometry).draw(config.showers, config.seed)
-    return incident_like(config, geometry)
+    names, given = condition_names(run_config(config.run)), dict(config.conditions)
+    if unknown := sorted(given.keys() - set(names)):
+        raise ValueError(
+            f"conditions.{unknown[0]}: this run depends on {', '.join(names) or 'no conditions'}"
+        )
+    needed = [name for name in names if name not in given]
+    if config.like is not None:
+        units = units_of(trained_particles(config.run))
+        incident = incident_like(config, geometry, {name: units[name] for name in needed})
+    elif needed:
+        raise ValueError(
+            f"missing: {', '.join(needed)}, which this run depends on; give "
+            f"{' '.join(f'conditions.{name}=...' for name in needed)} or like=FILE"
+        )
+    else:
+        incident = _gun(config, geometry).draw(config.showers, config.seed)
+    return _with_columns(incident, given, config.seed)
+
+
+def _with_columns(incident: Incident, given: Mapping[str, Any], seed: int) -> Incident:
+    """Particles with extra columns as asked for."""
+    drawn = draw_columns(given, len(incident), seed)
+    return replace(incident, extra={**incident.extra, **drawn})
 
 
 def _gun(config: DictConfig, geometry: Geometry) -> ParticleGun:

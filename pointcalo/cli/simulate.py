@@ -1,8 +1,9 @@
 """The command `pointcalo simulate`: showers from the parametric simulation or from Geant4."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -13,6 +14,7 @@ from pointcalo.cli.errors import DONE, INTERRUPTED
 from pointcalo.cli.reading import conventions
 from pointcalo.formats import open_files, split_numbers, write
 from pointcalo.formats.conventions import ROWS
+from pointcalo.formats.preparation import condition_units
 from pointcalo.geometry import Geometry
 from pointcalo.interruption import Interruption
 from pointcalo.projection import CountingProjector, Projector
@@ -25,6 +27,7 @@ from pointcalo.simulation import (
 )
 
 GUN = ("particle", "energy_GeV", "direction", "eta", "theta_deg", "phi_deg", "position")
+NO_COLUMNS: Mapping[str, str] = MappingProxyType({})
 SIMULATIONS = {"parametric": "parametric", "geant4": "Geant4"}
 """Simulations by the value of their key, and what to call their showers."""
 
@@ -164,12 +167,30 @@ def _attributes(simulation: Simulation, seed: int) -> dict[str, object]:
     return {"source": attributes.pop("source"), "attributes": {**attributes, "seed": seed}}
 
 
-def incident_like(config: DictConfig, geometry: Geometry) -> Incident:
-    """The incident particles of the split of the file (or files) `like`, made in this geometry."""
+def incident_like(
+    config: DictConfig, geometry: Geometry, units: Mapping[str, str] = NO_COLUMNS
+) -> Incident:
+    """The incident particles of the split of the file (or files) `like`, made in this geometry.
+
+    Args:
+        config: of a command with the key `like`.
+        geometry: the detector.
+        units: names and units of the extra columns that are needed; no other is kept.
+
+    Raises:
+        ValueError: another geometry, a column that is missing, or one in another unit.
+    """
     files = open_files(config.like, conventions(config, geometry))
     for file in files:
         file.check_geometry(geometry)
-    parts = [file.incident()[split_numbers(len(file), config.split)] for file in files]
+    found = condition_units(files, units)
+    for name in found:
+        if found[name] != units[name]:
+            raise ValueError(
+                f"{config.like}: incident/{name} has unit {found[name]!r}; the run was trained on "
+                f"{units[name]!r}"
+            )
+    parts = [file.incident()[split_numbers(len(file), config.split)].only(units) for file in files]
     return Incident.cat(parts)
 
 

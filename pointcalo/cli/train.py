@@ -3,10 +3,11 @@
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -24,7 +25,9 @@ from pointcalo.cli.run_directory import (
     initial_from,
     run_config,
 )
-from pointcalo.formats import ShowerStream, open_files
+from pointcalo.cli.trained_particles import condition_names, constant, ranges
+from pointcalo.formats import ShowerStream, open_files, split_numbers
+from pointcalo.formats.shower_file import ShowerFile
 from pointcalo.geometry import Geometry
 from pointcalo.resources import folder
 from pointcalo.showers import Incident, axis_xy
@@ -77,13 +80,15 @@ def _train(
             seed=config.seed,
             rank=trainer.rank,
             world=trainer.world,
+            conditions=condition_names(config),
         )
         for split in ("train", "validation")
     ]
     if trainer.rank == 0:
         if not resume:
             source = streams[0].source
-            describe_run(directory, config, geometry, source)
+            particles = _particles(files, streams[0].units)
+            describe_run(directory, config, geometry, source, particles)
         train, validation = (stream.num_showers for stream in streams)
         print(f"{directory}: {train} training and {validation} validation showers", flush=True)
         if initial is not None:
@@ -105,6 +110,15 @@ def _train(
         like = f"like={config.data} split=test"
         print(f"next: pointcalo sample run={directory} {like} output=generated.h5")
     return 0
+
+
+def _particles(files: list[ShowerFile], units: Mapping[str, str]) -> dict[str, Any]:
+    """Ranges of the training particles; says where one of their conditions teaches nothing."""
+    parts = [file.incident()[split_numbers(len(file), "train")].only(units) for file in files]
+    found = ranges(Incident.cat(parts), units)
+    for line in constant(found):
+        print(f"pointcalo train: {line}", file=sys.stderr)
+    return found
 
 
 def _warn_of_edges(incident: Incident, geometry: Geometry) -> None:
@@ -192,6 +206,8 @@ def _prepared(
     if config.data is None:
         if config.simulation is None:
             raise ValueError("simulation: got null without data=FILE; expected its settings")
+        if names := condition_names(config):
+            raise ValueError(f"conditions: parametric showers have no {names[0]}; give data=FILE")
         config.data = str(directory / SIMULATED)
         if trainer.rank == 0:
             directory.mkdir(parents=True, exist_ok=True)

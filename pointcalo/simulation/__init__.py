@@ -3,7 +3,7 @@
 from pointcalo.simulation.base import Simulation
 from pointcalo.simulation.geant4 import Geant4Simulation
 from pointcalo.simulation.parametric import ParametricSimulation
-from pointcalo.simulation.particles import ParticleGun, central_half_width
+from pointcalo.simulation.particles import ParticleGun, central_half_width, draw_columns
 
 __all__ = [
     "Geant4Simulation",
@@ -11,4 +11,5 @@ __all__ = [
     "ParticleGun",
     "Simulation",
     "central_half_width",
+    "draw_columns",
 ]

@@ -7,7 +7,7 @@ Shower n of a seed is the same particle however many are asked for at once.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,8 @@ from pointcalo.simulation import streams
 from pointcalo.units import GeV, degree
 
 DEFAULT_ETA = (1.5, 3.0)
+
+NUM_DRAWN = 5  # energy, two angles, two coordinates
 
 Range = float | Sequence[float]
 
@@ -101,7 +103,7 @@ class ParticleGun:
         if number < 1:
             raise ValueError(f"showers: got {number}; expected at least 1")
         noise = Noise.for_showers(seed, torch.arange(first, first + number), GUN)
-        u = torch.stack([_uniform(noise, counter) for counter in range(5)])
+        u = torch.stack([_uniform(noise, counter) for counter in range(NUM_DRAWN)])
         low, high = _range("energy_GeV", self.energy_GeV)
         energy = low * (high / low) ** u[0] * GeV
         return Incident(
@@ -130,6 +132,27 @@ class ParticleGun:
         else:
             x, y = ((2 * w - 1) * self.half_width for w in (u, v))
         return torch.stack([x, y, torch.zeros_like(x)], dim=1)
+
+
+def draw_columns(ranges: Mapping[str, Range], number: int, seed: int) -> dict[str, Tensor]:
+    """Extra columns of the particles of a seed, each one number or uniform in (low, high).
+
+    Args:
+        ranges: by the name of the column.
+        number: of particles, S.
+        seed: of the random numbers.
+
+    Returns:
+        [S] float32 by name.
+
+    Raises:
+        ValueError: neither a number nor two.
+    """
+    noise = Noise.for_showers(seed, torch.arange(number), GUN)
+    return {
+        name: _between(_range(name, ranges[name]), _uniform(noise, NUM_DRAWN + place)).float()
+        for place, name in enumerate(sorted(ranges))
+    }
 
 
 def central_half_width(geometry: Geometry) -> float:
