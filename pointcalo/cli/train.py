@@ -80,6 +80,7 @@ def _train(
             seed=config.seed,
             rank=trainer.rank,
             world=trainer.world,
+            augment=split == "train" and config.get("augment", False),
             conditions=condition_names(config),
         )
         for split in ("train", "validation")

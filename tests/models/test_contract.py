@@ -51,7 +51,7 @@ def geometry() -> Geometry:
 @pytest.fixture(scope="module")
 def streams(geometry: Geometry) -> tuple[ShowerStream, ShowerStream]:
     showers = blobs(geometry, 120)
-    train = ShowerStream(showers, batch=16, geometry=geometry)
+    train = ShowerStream(showers, batch=16, geometry=geometry, augment=True)
     held_out = ShowerStream(showers, batch=16, geometry=geometry, split="validation", shuffle=False)
     return train, held_out
 
