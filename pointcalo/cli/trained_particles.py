@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
@@ -101,8 +100,13 @@ def _outside(
     if not bool(beyond.any()):
         return ""
     share = 100.0 * float(beyond.float().mean())
-    got = torch.aminmax(values)
     return (
-        f"{share:.3g} % of the particles lie outside the training: {name} is {got.min:g} to "
-        f"{got.max:g} {unit}, trained on {limits[0]:g} to {limits[1]:g}".replace("  ", " ")
+        f"{share:.3g} % of the particles lie outside the training: {name} {_span(_range(values))} "
+        f"{unit}".rstrip()
+        + f", trained on {_span(limits)}"
     )
+
+
+def _span(limits: list[float]) -> str:
+    low, high = (f"{limit:.4g}" for limit in limits)
+    return low if low == high else f"{low} to {high}"

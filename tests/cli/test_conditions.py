@@ -113,9 +113,11 @@ def test_what_lies_outside_the_training_is_said(
     keys = ["showers=4", "particle=photon", "energy_GeV=30", "theta_deg=40"]
     assert sampled(run, tmp_path / "a.h5", *keys, "conditions.magnetic_field=6") == 0
     said = capsys.readouterr().err
-    assert "energy is 30 to 30 GeV, trained on 1." in said
-    assert "angle to the normal is 40 to 40 degrees, trained on 0" in said
-    assert "100 % of the particles lie outside the training: magnetic_field is 6 to 6 T" in said
+    assert "energy 30 GeV, trained on 1." in said
+    assert "angle to the normal 40 degrees, trained on 0" in said
+    assert (
+        "100 % of the particles lie outside the training: magnetic_field 6 T, trained on 0" in said
+    )
 
 
 @pytest.mark.parametrize(
@@ -178,7 +180,7 @@ def test_ranges_and_their_edges() -> None:
     near = replace(incident, energy=incident.energy * 1.01)
     assert outside(trained, near) == []
     (line,) = outside(trained, replace(incident, energy=incident.energy * 1.2))
-    assert "energy is" in line
+    assert "energy 1.2" in line
     assert constant(trained) == []
     same = replace(incident, extra={"magnetic_field": torch.full((120,), 2.0)})
     (line,) = constant(ranges(same, units))
