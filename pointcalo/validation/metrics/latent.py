@@ -55,7 +55,7 @@ METRICS = (
         "What the latent decides",
         "1",
         "mean feature distance between showers that differ in their latents only, over that "
-        "between showers of which all random numbers differ; 0: the latent does nothing (runs only)",
+        "between showers of which all random numbers differ; 0: it does nothing (runs only)",
         "this package",
         latent_share,
         ideal=float("nan"),  # a latent has no right share

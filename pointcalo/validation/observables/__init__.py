@@ -5,6 +5,8 @@ with weights, each belonging to a shower (whose resampling gives the error of a 
 group: the detector layer, where there is one distribution a layer, else 0.
 """
 
+from itertools import chain
+
 from pointcalo.validation.observables import (
     clustering,
     direction,
@@ -15,14 +17,16 @@ from pointcalo.validation.observables import (
 )
 from pointcalo.validation.observables.observable import Observable
 
-OBSERVABLES: tuple[Observable, ...] = (
-    *energy.OBSERVABLES,
-    *profile.OBSERVABLES,
-    *shape.OBSERVABLES,
-    *direction.OBSERVABLES,
-    *timing.OBSERVABLES,
-    *clustering.OBSERVABLES,
-)
-"""What is looked at, in the order of the report."""
+HEADINGS: dict[str, tuple[Observable, ...]] = {
+    "Energies and numbers of hits": energy.OBSERVABLES,
+    "Profiles and centres": profile.OBSERVABLES,
+    "Widths and shapes": shape.OBSERVABLES,
+    "Direction": direction.OBSERVABLES,
+    "Times": timing.OBSERVABLES,
+    "Neighbours and clusters": clustering.OBSERVABLES,
+}
+"""What is looked at, under its heading in the report."""
 
-__all__ = ["OBSERVABLES", "Observable"]
+OBSERVABLES: tuple[Observable, ...] = tuple(chain.from_iterable(HEADINGS.values()))
+
+__all__ = ["HEADINGS", "OBSERVABLES", "Observable"]

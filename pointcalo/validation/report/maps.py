@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pointcalo.projection import Rectangle
 from pointcalo.validation.measurement import Measurement
+from pointcalo.validation.metrics.correlations import layer_correlations
 from pointcalo.validation.report.drawing import STYLE, legend_label, svg_of
 
 Array = NDArray[np.float64]
@@ -24,18 +25,9 @@ RATIO_TICKS = (0.5, 0.7, 1.0, 1.4, 2.0)
 COLUMNS = ("reference", "{label}", "{label} / reference")
 
 
-def layer_correlations(measurement: Measurement) -> Array:
-    """Pearson correlations of the energies of layers, [L, L]; NaN for a layer that is constant."""
-    energy = measurement.layers("layer_energy").nan_to_num(0.0).numpy()
-    apart = energy - energy.mean(axis=0)
-    spread = np.sqrt((apart**2).sum(axis=0))
-    spread = np.where(spread > 0, spread, np.nan)
-    return (apart.T @ apart) / np.outer(spread, spread)
-
-
 def correlation_figure(reference: Measurement, generated: Measurement, label: str) -> str:
     """SVG of the correlation matrices of layer energies: reference, generated, difference."""
-    first, second = layer_correlations(reference), layer_correlations(generated)
+    first, second = _both_correlations(reference, generated)
     largest = max(LEAST_DIFFERENCE, _largest(second - first))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(12.5, 3.9), layout="constrained")
@@ -54,14 +46,19 @@ def correlation_figure(reference: Measurement, generated: Measurement, label: st
 
 def correlation_words(reference: Measurement, generated: Measurement) -> str:
     """What the difference of the correlation matrices shows."""
-    apart = layer_correlations(generated) - layer_correlations(reference)
+    first, second = _both_correlations(reference, generated)
+    apart = second - first
     if not np.isfinite(apart).any():
         return "no layers to compare"
-    first, second = np.unravel_index(np.nanargmax(np.abs(apart)), apart.shape)
+    one, other = np.unravel_index(np.nanargmax(np.abs(apart)), apart.shape)
     return (
-        f"largest difference {apart[first, second]:+.2f} between layers {first} and {second}; "
+        f"largest difference {apart[one, other]:+.2f} between layers {one} and {other}; "
         f"root mean square {np.sqrt(np.nanmean(apart**2)):.3f}"
     )
+
+
+def _both_correlations(reference: Measurement, generated: Measurement) -> list[Array]:
+    return [layer_correlations(one, "layer_energy").numpy() for one in (reference, generated)]
 
 
 def side_figure(reference: Array, generated: Array, window: Rectangle, label: str) -> str:

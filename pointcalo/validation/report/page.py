@@ -32,7 +32,7 @@ from pointcalo.validation.report.tables import (
     samples_table,
     slices_table,
 )
-from pointcalo.validation.report.verdict import verdict_line
+from pointcalo.validation.report.verdict import verdict_lines
 from pointcalo.validation.report.verdict_cards import verdict_card
 from pointcalo.validation.samples import Floor, Sample
 
@@ -65,11 +65,13 @@ class Report:
         (folder / REPORT).write_text(self.page(), encoding="utf-8")
 
     def verdict(self) -> list[str]:
-        """One line a sample: the AUC with its floor and n, and whether it counts."""
-        lines = [verdict_line(judgement.comparisons) for judgement in self.judgements]
-        if len(lines) == 1:
-            return lines
-        return [f"{j.label}: {line}" for j, line in zip(self.judgements, lines, strict=True)]
+        """One line a sample and classifier: its AUC with floor and n, and whether it counts."""
+        several = len(self.judgements) > 1
+        return [
+            f"{judgement.label}: {line}" if several else line
+            for judgement in self.judgements
+            for line in verdict_lines(judgement.comparisons)
+        ]
 
     @cached_property
     def curves(self) -> dict[Observable, tuple[Curve, dict[str, Curve]]]:

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from pointcalo.validation.images import average_shower, image_window
 from pointcalo.validation.judgement import Judgement
 from pointcalo.validation.measurement import Measurement
-from pointcalo.validation.observables import Observable
+from pointcalo.validation.observables import HEADINGS, Observable
 from pointcalo.validation.report.curves import Curve, deviation
 from pointcalo.validation.report.events import SHARES
 from pointcalo.validation.report.figures import comparison_figure
-from pointcalo.validation.report.headings import headed
 from pointcalo.validation.report.maps import (
     average_words,
     correlation_figure,
@@ -33,7 +32,7 @@ def observables_section(
 ) -> str:
     """All figures of observables under their headings; those without values are named."""
     parts, missing = [], []
-    for heading, observables in headed().items():
+    for heading, observables in HEADINGS.items():
         there = [observable for observable in observables if observable in drawn]
         missing += [observable.title for observable in observables if observable not in drawn]
         if there:

@@ -3,22 +3,24 @@
 from collections.abc import Mapping
 
 from pointcalo.validation.compare import Comparison
+from pointcalo.validation.metrics import METRICS
 from pointcalo.validation.metrics.auc_features import MIN_SHOWERS
 from pointcalo.validation.metrics.estimate import OK, TOO_FEW
 from pointcalo.validation.observables import OBSERVABLES
 from pointcalo.validation.report.numbers import pair
 
-AUC = "auc_features"
+CLASSIFIERS = tuple(metric.name for metric in METRICS if metric.group == "classifiers")
 SEEN = 3.0  # standard errors; of a hundred metrics one lies above 2.6 by chance
 
 
-def verdict_line(comparisons: Mapping[str, Comparison]) -> str:
-    """One line: the AUC with its floor and n, and whether it counts."""
-    if AUC not in comparisons:
-        return f"{AUC} was left out"
-    auc = comparisons[AUC]
+def verdict_lines(comparisons: Mapping[str, Comparison]) -> list[str]:
+    """One line a classifier: its AUC with floor and n, and whether it counts."""
+    return [_line(comparisons[name]) for name in CLASSIFIERS if name in comparisons]
+
+
+def _line(auc: Comparison) -> str:
     line = (
-        f"{AUC} {pair(auc.estimate)} with {auc.estimate.n} showers a side; "
+        f"{auc.metric.name} {pair(auc.estimate)} with {auc.estimate.n} showers a side; "
         f"floor {pair(auc.floor)} with {auc.floor.n}"
     )
     if auc.estimate.status == TOO_FEW:
@@ -31,12 +33,13 @@ def statement(comparisons: Mapping[str, Comparison]) -> str:
     defined = [c for c in comparisons.values() if c.estimate.status == OK]
     far = sum(compared.excess > SEEN for compared in defined)
     metrics = f"{far} of {len(defined)} metrics lie more than {SEEN:g} errors above their floor."
-    auc = comparisons.get(AUC)
-    if auc is None:
+    aucs = [comparisons[name] for name in CLASSIFIERS if name in comparisons]
+    if not aucs:
         return metrics
-    if auc.estimate.status != OK:
-        return f"No verdict by the classifier ({auc.estimate.status}). {metrics}"
-    if auc.excess > SEEN:
+    useful = [auc for auc in aucs if auc.estimate.status == OK]
+    if not useful:
+        return f"No verdict by a classifier ({aucs[0].estimate.status}). {metrics}"
+    if max(auc.excess for auc in useful) > SEEN:
         return f"A classifier tells it from the reference. {metrics}"
     return f"A classifier tells it from the reference no better than the floor. {metrics}"
 

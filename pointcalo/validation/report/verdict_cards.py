@@ -8,7 +8,7 @@ from pointcalo.validation.metrics.estimate import UNDEFINED, Estimate
 from pointcalo.validation.report.markup import Cell, bullets, table
 from pointcalo.validation.report.numbers import pair, with_unit
 from pointcalo.validation.report.tables import shown_as
-from pointcalo.validation.report.verdict import AUC, SEEN, statement, verdict_line, worst
+from pointcalo.validation.report.verdict import CLASSIFIERS, SEEN, statement, verdict_lines, worst
 
 LOW, HIGH = 0.45, 1.0  # ends of the scale of the AUC
 WIDTH, HEIGHT = 320, 64
@@ -20,11 +20,13 @@ def verdict_card(judgement: Judgement) -> str:
     broken = ""
     if judgement.broken:
         broken = '<p class="broken">Bounds not kept:</p>' + bullets(judgement.broken, "broken")
-    scale = auc_scale(comparisons[AUC]) if AUC in comparisons else ""
+    scales = [auc_scale(comparisons[name]) for name in CLASSIFIERS if name in comparisons]
+    lines = [f"<p>{escape(line)}</p>" for line in verdict_lines(comparisons)]
+    told = "".join(part for pair in zip(scales, lines, strict=True) for part in pair)
     return (
         f'<article class="card"><h3>{escape(shown_as(judgement.sample, judgement.label))}</h3>'
-        f'<p class="statement">{escape(statement(comparisons))}</p>{broken}{scale}'
-        f"<p>{escape(verdict_line(comparisons))}</p>{_worst(judgement)}</article>\n"
+        f'<p class="statement">{escape(statement(comparisons))}</p>{broken}{told}'
+        f"{_worst(judgement)}</article>\n"
     )
 
 
@@ -37,7 +39,9 @@ def auc_scale(auc: Comparison) -> str:
         f'<text x="{_x(at)}" y="56" text-anchor="middle">{at:.1f}</text>'
         for at in (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
     )
-    said = f"AUC {pair(auc.estimate)} on a scale from 0.5 to 1, floor {pair(auc.floor)}"
+    said = (
+        f"{auc.metric.name} {pair(auc.estimate)} on a scale from 0.5 to 1, floor {pair(auc.floor)}"
+    )
     x, y = _x(auc.estimate.value), 18
     left, right = _ends(auc.estimate)
     return (
