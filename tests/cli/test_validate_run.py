@@ -2,18 +2,28 @@
 
 import csv
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pointcalo.cli.main import main
 from pointcalo.formats import open_showers, split_numbers
+from pointcalo.validation.report import sections
 
 QUICK = ["threads=1", "skip=[auc_cells]"]
 TRAINING = [
     *("geometry=toy", "threads=1", "simulation.showers=400", "simulation.energy_GeV=[1,5]"),
     *("network.width=16", "profile.width=16", "trainer.minutes=null", "trainer.epochs=1"),
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quickly() -> Iterator[None]:
+    """Leave out what takes seconds a report: drawing each observable."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sections, "comparison_figure", lambda *_, **__: "<svg></svg>")
+        yield
 
 
 @pytest.fixture(scope="module")
