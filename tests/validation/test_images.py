@@ -136,11 +136,3 @@ def test_too_few_and_dark_images(place: Make, make_showers: Make, measure_toy: M
     found = compared(far[:29], dark)
     assert found["image_mean"].value == pytest.approx(1)
     assert compared(dark, far[:29])["image_mean"].status == UNDEFINED
-
-
-def test_images_are_forgotten_with_their_pair(make_showers: Make, measure_toy: Measure) -> None:
-    from pointcalo.validation.metrics import images
-
-    sample = measure_toy(make_showers(30, seed=1))
-    compared(sample, sample)
-    assert len(images._MADE) == 0

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -6,6 +7,9 @@ import torch
 from scipy.stats import wasserstein_distance
 from torch import Tensor
 
+from pointcalo.showers import Showers
+from pointcalo.validation.measurement import Measurement
+from pointcalo.validation.metrics import Pair
 from pointcalo.validation.metrics.binning import bin_edges, bin_of
 from pointcalo.validation.metrics.distances import separation, wasserstein
 from pointcalo.validation.metrics.estimate import UNDEFINED, Estimate, Resampling
@@ -127,6 +131,22 @@ def test_same_seed_gives_same_error() -> None:
     assert distance(first, second, seed=3) == distance(first, second, seed=3)
     other = distance(first, second, seed=4)
     assert other.uncertainty != distance(first, second, seed=3).uncertainty
+
+
+def test_what_metrics_share_is_computed_once_for_a_pair(
+    place: Callable[..., Showers], measure_toy: Callable[[Showers], Measurement]
+) -> None:
+    sample = measure_toy(place([(0, 0, 0.0, 0.0, 1.0)]))
+    asked = []
+
+    def number(pair: Pair, factor: int) -> int:
+        asked.append(factor)
+        return factor * pair.n
+
+    pair = Pair(sample, sample)
+    assert [pair.once(number, factor) for factor in (2, 3, 2)] == [2, 3, 2]
+    assert Pair(sample, sample).once(number, 2) == 2
+    assert asked == [2, 3, 2]
 
 
 def test_few_different_values_get_a_bin_each() -> None:

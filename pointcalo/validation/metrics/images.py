@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -141,21 +140,19 @@ def _mapped(columns: csr_array, function: Callable[[Array], Array]) -> csr_array
     return mapped
 
 
-_MADE: WeakKeyDictionary[Pair, PairOfImages] = WeakKeyDictionary()
-"""Images of a pair are made once for all metrics and forgotten with the pair."""
-
-
 def _compare(pair: Pair, *, distance: Callable[[PairOfImages], Estimate]) -> Estimate:
     number = min(len(pair.reference.showers), len(pair.generated.showers))
     if number < MIN_SHOWERS:
         return Estimate(math.nan, math.nan, number, TOO_FEW)
-    if pair not in _MADE:
-        _MADE[pair] = PairOfImages(
-            images_of(pair.reference, number),
-            images_of(pair.generated, number),
-            Resampling((number, number), pair.paired, pair.seed),
-        )
-    return distance(_MADE[pair])
+    return distance(pair.once(_first_images, number))
+
+
+def _first_images(pair: Pair, number: int) -> PairOfImages:
+    return PairOfImages(
+        images_of(pair.reference, number),
+        images_of(pair.generated, number),
+        Resampling((number, number), pair.paired, pair.seed),
+    )
 
 
 LAGAN = "de Oliveira, Paganini and Nachman 2017, arXiv:1701.05927"

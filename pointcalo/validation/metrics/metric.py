@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, TypeVar
 
 from pointcalo.validation.measurement import Measurement
 from pointcalo.validation.metrics.estimate import Estimate, Resampling
 from pointcalo.validation.pairing import same_incident
 from pointcalo.validation.values import Values
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +45,15 @@ class Pair:
         """Values of an observable in both samples, by its name."""
         return self.reference.values[observable], self.generated.values[observable]
 
+    def once(self, function: Callable[..., Found], *arguments: Hashable) -> Found:
+        """What `function(pair, *arguments)` finds, computed once for all metrics of this pair."""
+        asked = (function, *arguments)
+        if asked not in self._found:
+            self._found[asked] = function(self, *arguments)
+        return self._found[asked]
+
     @cached_property
-    def distances(self) -> dict[str, tuple[Estimate, Estimate]]:
-        """Wasserstein and Kolmogorov-Smirnov distances by observable, as far as computed."""
+    def _found(self) -> dict[Hashable, Any]:
         return {}
 
     @cached_property

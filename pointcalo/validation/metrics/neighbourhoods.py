@@ -6,7 +6,7 @@ the reference, recall and coverage the reverse: whether all of the reference is 
 """
 
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,14 +88,13 @@ def _radii(features: Features) -> Features:
         return found.kneighbors()[0][:, -1]
 
 
-@lru_cache(maxsize=2)  # a comparison and its floor
 def _of_pair(pair: Pair) -> Neighbourhoods:
     both = standardised(pair.reference, pair.generated)
     return neighbourhoods(*(side[:MAX_SHOWERS] for side in both))
 
 
 def _mean(pair: Pair, *, name: str) -> Estimate:
-    each = getattr(_of_pair(pair), name)
+    each = getattr(pair.once(_of_pair), name)
     n = min(pair.n, MAX_SHOWERS)
     error = BALLS_TOO.get(name, 1.0) * float(each.std(ddof=1)) / len(each) ** 0.5
     return Estimate(float(each.mean()), error, n).needing(MIN_SHOWERS)

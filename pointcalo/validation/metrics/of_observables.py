@@ -14,19 +14,16 @@ CALOCHALLENGE = (
 )
 
 
-def _distances(pair: Pair, observable: Observable) -> tuple[Estimate, Estimate]:
-    if observable.name not in pair.distances:
-        values = pair.values(observable.name)
-        pair.distances[observable.name] = cumulative_distances(*values, pair.resampling)
-    return pair.distances[observable.name]
+def _distances(pair: Pair, observable: str) -> tuple[Estimate, Estimate]:
+    return cumulative_distances(*pair.values(observable), pair.resampling)
 
 
 def _wasserstein(pair: Pair, *, observable: Observable) -> Estimate:
-    return _distances(pair, observable)[0]
+    return pair.once(_distances, observable.name)[0]
 
 
 def _kolmogorov_smirnov(pair: Pair, *, observable: Observable) -> Estimate:
-    return _distances(pair, observable)[1]
+    return pair.once(_distances, observable.name)[1]
 
 
 def _separation(pair: Pair, *, observable: Observable) -> Estimate:

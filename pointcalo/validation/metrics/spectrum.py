@@ -154,7 +154,7 @@ def _width(pair: Pair) -> Estimate:
 def _relative(
     pair: Pair, quantity: Callable[[NDArray[np.float64]], NDArray[np.float64]]
 ) -> Estimate:
-    both = _bootstrapped(pair)
+    both = pair.once(_bootstrapped)
     if both is None:
         return _undefined(pair)
     first, second = map(quantity, both)
@@ -177,7 +177,7 @@ def _spectra(pair: Pair) -> tuple[NDArray[np.float64], NDArray[np.float64]] | No
 
 
 def _mean_deviation(pair: Pair) -> Estimate:
-    spectra = _spectra(pair)
+    spectra = pair.once(_spectra)
     if spectra is None:
         return _undefined(pair)
     first, second = spectra
@@ -186,7 +186,7 @@ def _mean_deviation(pair: Pair) -> Estimate:
 
 
 def _worst_deviation(pair: Pair) -> Estimate:
-    spectra = _spectra(pair)
+    spectra = pair.once(_spectra)
     if spectra is None:
         return _undefined(pair)
     apart = spectra[1] - spectra[0]
