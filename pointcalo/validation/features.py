@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pointcalo.geometry import Geometry
 from pointcalo.showers import Incident
-from pointcalo.validation.clustering import clustering_features
+from pointcalo.validation.clustering_features import clustering_features
 from pointcalo.validation.hits import Hits
 
 RING_PITCHES = (0.5, 1.0, 1.5, 2.0, 3.0, 4.5, 7.0, 11.0, 18.0)
@@ -111,7 +111,7 @@ def _spread(group: str, columns: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _longitudinal(hits: Hits) -> dict[str, Tensor]:
     """Moments of the energy in depth, and how rough the profile is from layer to layer."""
-    depth = hits.layer_z[hits.layer]
+    depth = hits.depth
     layer = hits.layers
     energy, number = layer.energy, layer.number
     total = energy.sum(1)
@@ -139,18 +139,13 @@ def _longitudinal(hits: Hits) -> dict[str, Tensor]:
 def _radial(hits: Hits, pitch_mm: float) -> dict[str, Tensor]:
     """Global centre and widths, and shares of energy and hits in rings about the axis."""
     u, v = hits.uv.unbind(1)
-    total = hits.total
-
-    def moment(values: Tensor) -> Tensor:
-        return hits.per_shower(hits.energy * values) / total
-
-    mean_u, mean_v = moment(u), moment(v)
+    mean_u, mean_v = hits.weighted_mean(u), hits.weighted_mean(v)
     out = {
         "u_mm": mean_u,
         "v_mm": mean_v,
-        "width_u_mm": (moment(u * u) - mean_u**2).clamp(min=0).sqrt(),
-        "width_v_mm": (moment(v * v) - mean_v**2).clamp(min=0).sqrt(),
-        "radius_energy_mm": moment(hits.radius),
+        "width_u_mm": (hits.weighted_mean(u * u) - mean_u**2).clamp(min=0).sqrt(),
+        "width_v_mm": (hits.weighted_mean(v * v) - mean_v**2).clamp(min=0).sqrt(),
+        "radius_energy_mm": hits.weighted_mean(hits.radius),
         "radius_hits_mm": hits.mean(hits.radius),
         "radius_hits_square_mm2": hits.mean(hits.radius**2),
         "u_hits_mm": hits.mean(u),
@@ -159,7 +154,7 @@ def _radial(hits: Hits, pitch_mm: float) -> dict[str, Tensor]:
     edges = torch.tensor([*RING_PITCHES, float("inf")]).double()
     ring = torch.bucketize(hits.radius / pitch_mm, edges)
     for k in range(len(edges)):
-        out[f"ring_{k}_energy"] = hits.per_shower(hits.energy * (ring == k)) / total
+        out[f"ring_{k}_energy"] = hits.weighted_mean(ring == k)
         out[f"ring_{k}_hits"] = hits.mean(ring == k)
     return out
 

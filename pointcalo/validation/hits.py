@@ -170,6 +170,13 @@ class Hits:
         return Groups(self.energy, self.uv, self.shower, self.num_showers, group, num_groups)
 
     @cached_property
+    def log_excess_beside(self) -> Tensor:
+        """Mean of `log_excess` over the lit neighbours in the same layer, [P]; 0 for none."""
+        near = self.surroundings
+        beside = torch.where(near.same >= 0, self.log_excess[near.same], 0.0)
+        return beside.sum(1) / near.number.clamp(min=1)
+
+    @cached_property
     def surroundings(self) -> Surroundings:
         """What lies around each hit."""
         return surroundings_of(

@@ -5,7 +5,6 @@ without regard to their neighbours.
 """
 
 import torch
-from torch import Tensor
 
 from pointcalo.validation.hits import Hits
 from pointcalo.validation.observables.observable import HERE, Observable
@@ -64,15 +63,8 @@ def largest_cluster(hits: Hits) -> Values:
 
 def neighbour_correlation(hits: Hits) -> Values:
     """Correlation of a hit's log E with the mean log E of its lit neighbours."""
-    near = hits.surroundings
-    beside = _mean_of_neighbours(hits, hits.log_excess)
-    return Values.of_showers(hits.correlation(hits.log_excess, beside, ~near.alone))
-
-
-def _mean_of_neighbours(hits: Hits, values: Tensor) -> Tensor:
-    near = hits.surroundings
-    total = torch.where(near.same >= 0, values[near.same], 0.0).sum(1)
-    return total / near.number.clamp(min=1)
+    some = ~hits.surroundings.alone
+    return Values.of_showers(hits.correlation(hits.log_excess, hits.log_excess_beside, some))
 
 
 _IN_3D = (

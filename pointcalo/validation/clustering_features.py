@@ -29,13 +29,12 @@ def clustering_features(hits: Hits, pitch_mm: float) -> dict[str, Tensor]:
 def _counts(hits: Hits, near: Surroundings) -> dict[str, Tensor]:
     """Distribution of the number of lit neighbours."""
     number, alone, lonely = near.number, near.alone, near.lonely
-    total = hits.total
     out = {
         "neighbours_mean": hits.mean(number),
         "neighbours_square": hits.mean(number.double() ** 2),
-        "neighbours_energy_weighted": hits.per_shower(number * hits.energy) / total,
+        "neighbours_energy_weighted": hits.weighted_mean(number),
         "neighbours_log_weighted": hits.mean(number * hits.log_excess),
-        "isolated_energy": hits.per_shower(alone * hits.energy) / total,
+        "isolated_energy": hits.weighted_mean(alone),
         "isolated_number": hits.per_shower(alone.double()),
         "isolated_3d_number": hits.per_shower(lonely.double()),
         "isolated_3d_share": hits.mean(lonely),
@@ -67,8 +66,7 @@ def _energies(hits: Hits, near: Surroundings) -> dict[str, Tensor]:
     """Energies of neighbouring cells: products, correlation, local maxima."""
     lit = near.same >= 0
     energy = torch.where(lit, hits.energy[near.same], 0.0)
-    log = hits.log_excess
-    log_beside = torch.where(lit, log[near.same], 0.0).sum(1) / near.number.clamp(min=1)
+    log, log_beside = hits.log_excess, hits.log_excess_beside
     some = ~near.alone
     maximum = (hits.energy[:, None] > energy).all(1)
     return {
@@ -86,10 +84,9 @@ def _adjacent(hits: Hits, near: Surroundings) -> dict[str, Tensor]:
     """Coincidences of cells at the same position in adjacent detector layers."""
     log = hits.log_excess
     after, before = near.following >= 0, near.preceding >= 0
-    total = hits.total
     out = {
         "coincidence": hits.mean(after),
-        "coincidence_energy": hits.per_shower(after * hits.energy) / total,
+        "coincidence_energy": hits.weighted_mean(after),
         "coincidence_both": hits.mean(after & before),
         "coincidence_neither": hits.mean(~after & ~before),
         "coincidence_second": hits.mean(near.second >= 0),
@@ -100,7 +97,7 @@ def _adjacent(hits: Hits, near: Surroundings) -> dict[str, Tensor]:
         / hits.per_shower(hits.energy**2),
         "around_mean": hits.mean(near.around),
         "around_square": hits.mean(near.around.double() ** 2),
-        "around_energy_weighted": hits.per_shower(near.around * hits.energy) / total,
+        "around_energy_weighted": hits.weighted_mean(near.around),
     }
     for k, (low, high) in enumerate(zip(EXCESS_ZONES[:-1], EXCESS_ZONES[1:], strict=True)):
         here = (hits.excess >= low) & (hits.excess < high)
