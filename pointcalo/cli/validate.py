@@ -11,11 +11,11 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 import pointcalo
+from pointcalo.atomic import folder_beside
 from pointcalo.cli.errors import BOUND_BROKEN, DONE
 from pointcalo.cli.generated import all_generated
 from pointcalo.cli.validate_samples import Judged, Samples
 from pointcalo.validation.compare import broken_bounds, check_bounds, compare
-from pointcalo.validation.folder import folder_beside
 from pointcalo.validation.judgement import Judgement
 from pointcalo.validation.metrics import METRICS, Metric
 from pointcalo.validation.report.page import REPORT, Report
@@ -36,8 +36,7 @@ def run(config: DictConfig) -> int:
     Raises:
         ValueError, OSError: The files cannot be compared or the report not be written; one line.
     """
-    bounds = OmegaConf.to_container(config.bounds)
-    check_bounds(bounds)
+    bounds = _bounds(config)
     metrics = _metrics(config, bounds)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
@@ -55,6 +54,21 @@ def run(config: DictConfig) -> int:
             print(f"bound not kept{of}: {line}")
     print(f"report: {config.output.rstrip('/')}/{REPORT}")
     return BOUND_BROKEN if any(judgement.broken for judgement in judgements) else DONE
+
+
+def _bounds(config: DictConfig) -> dict[str, float | None]:
+    """The bounds by name of the metric.
+
+    Raises:
+        ValueError: none by name, or one that is on no metric or no positive number.
+    """
+    if not isinstance(config.bounds, DictConfig):
+        raise ValueError(
+            f"bounds: got {config.bounds!r}, expected one for each metric, as bounds.fpd=2"
+        )
+    bounds = OmegaConf.to_container(config.bounds)
+    check_bounds(bounds)
+    return bounds
 
 
 def _metrics(config: DictConfig, bounds: Mapping[str, float | None]) -> list[Metric]:
