@@ -43,7 +43,10 @@ class Measurement:
 
     def __getitem__(self, showers: Tensor | slice) -> Measurement:
         """The measurement of some showers, [n] int64 or bool [S], in the order named."""
-        numbers = torch.arange(len(self))[showers]
+        every = torch.arange(len(self))
+        numbers = every[showers]
+        if torch.equal(numbers, every):
+            return self
         kept = numbers[: int((numbers < len(self.showers)).long().cumprod(0).sum())]
         return Measurement(
             self.geometry,
