@@ -95,11 +95,9 @@ def _judgements(
     folder: Path,
 ) -> Iterator[Judgement]:
     for judged in samples.judged(folder):
-        n = min(len(samples.reference.measurement), len(judged.sample.measurement))
-        reference, generated = (s.measurement[:n] for s in (samples.reference, judged.sample))
         comparisons = compare(
-            reference,
-            generated,
+            samples.reference.measurement,
+            judged.sample.measurement,
             samples.floor,
             seed=config.seed,
             repeats=config.repeats,

@@ -30,6 +30,8 @@ from pointcalo.validation.samples import (
 )
 from pointcalo.validation.slices import Slice, fixed_energies, near_energies
 
+HELD_OUT = ("test", "validation")
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -95,8 +97,8 @@ class Samples:
                 yield self._judged_run(one, folder)
             else:
                 file = self._open(one.path)
-                numbers = torch.arange(min(len(file), self._available))
-                sample = read_sample(file, self.geometry, self._chosen(file.incident(), numbers))
+                numbers = self._chosen(file.incident(), torch.arange(self._available))
+                sample = read_sample(file, self.geometry, numbers)
                 yield Judged(one.label, sample, self._training(None), None)
 
     def fixed_energies(self) -> list[Slice]:
@@ -113,11 +115,13 @@ class Samples:
         return Judged(run.label, sample, self._training(run.data), variations)
 
     def _training(self, data: str | None) -> Measurement | None:
-        """Train split of the file that is said, or of the run's data, or of the reference."""
-        path = self.config.training or data
-        if path is None and self.split == "test":
-            path = str(self.file.path)
-        if path is None:
+        """Train split of the file that is said, or of the run's data, or of the reference.
+
+        None where the reference holds these showers too: they would be nearest to themselves.
+        """
+        own = str(self.file.path)
+        path = self.config.training or data or own
+        if Path(path).absolute() == Path(own).absolute() and self.split not in HELD_OUT:
             return None
         if path not in self._measured:
             file = self._open(path)
@@ -129,10 +133,12 @@ class Samples:
     def _measured(self) -> dict[str, Measurement]:
         return {}
 
-    @property
+    @cached_property
     def _available(self) -> int:
-        """Showers of the reference before any is chosen by its energy."""
-        return min(len(split_numbers(len(self.file), self.split)), self.config.max_showers)
+        """Showers a side, as many of every sample, before any is chosen by its energy."""
+        sizes = [len(self._open(one.path)) for one in self.generated if not one.is_run]
+        split = split_numbers(len(self.file), self.split)
+        return min(len(split), self.config.max_showers, *sizes)
 
     def _split(self) -> str:
         files = [one for one in self.generated if not one.is_run]
@@ -143,9 +149,7 @@ class Samples:
         return "test" if self.file.path.absolute() in own else "all"
 
     def _used(self) -> Tensor:
-        numbers = split_numbers(len(self.file), self.split)
-        sizes = [len(self._open(one.path)) for one in self.generated if not one.is_run]
-        numbers = numbers[: min(len(numbers), self.config.max_showers, *sizes)]
+        numbers = split_numbers(len(self.file), self.split)[: self._available]
         chosen = self._chosen(self.file.incident(), numbers)
         if self.energies and len(chosen) < MIN_SHOWERS:
             low, high = self.file.incident().energy[numbers].aminmax()
