@@ -16,6 +16,7 @@ excess, so that it sums to the profile.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,7 @@ from torch.nn import functional
 from pointcalo.geometry import Geometry
 from pointcalo.networks.budget import BRIEF, EPS, LOWEST, Budget
 from pointcalo.networks.candidates import Beyond, Cells, Edges, Pool, edges_beside
+from pointcalo.networks.cell_hits import CellHits, cells_and_edges, centred, log_energy
 from pointcalo.networks.cell_turns import draw_excess, light_cells
 from pointcalo.networks.context import LayerContext
 from pointcalo.networks.delay import Delay
@@ -32,7 +34,7 @@ from pointcalo.networks.place import Place
 from pointcalo.networks.profile import Profile
 from pointcalo.networks.seen import SEEN, SEEN_BY_CELLS, Seen, seen_by_cells
 from pointcalo.networks.turn_share import SMALLEST, TurnShare, promise
-from pointcalo.nn.mixture import mixture_log_prob, mixture_sample
+from pointcalo.nn.mixture import mixture_follow, mixture_log_prob, mixture_sample
 from pointcalo.nn.mlp import mlp
 from pointcalo.showers import Incident, ShowerFrame, Showers, ptr_from_counts
 from pointcalo.showers.noise import Noise
@@ -193,15 +195,11 @@ class CellGenerator(nn.Module):
         relative: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Log likelihoods of the energies of hits and of the sums of turns, each ``[S]``."""
-        threshold = budget.threshold[hits.segment]
-        left, excess_left = budget.true_left(hits.segment, hits.colour, relative * threshold)
-        brief = budget.true_briefs(left, excess_left)
-        layer = self.energy.layer(context[:, None], brief).flatten(0, 1)
-        row = hits.segment * budget.num_colours + hits.colour
         among = edges.among(hits.key(self.geometry.num_cells))
-        seen = Seen(among, len(hits))
-        seen.learn(among.where(hits.turn[among.source] < hits.turn[among.target]), relative)
-        parameters = self.energy(layer[row], place, seen.features())
+        parameters, left, excess_left = self._energy_parameters(
+            hits, among, budget, context, place, relative
+        )
+        row = hits.segment * budget.num_colours + hits.colour
         log_prob = mixture_log_prob(parameters, torch.log(relative + EPS), low=LOWEST)
         log_prob = log_prob * (left.flatten()[row] > 1)  # the last hit has what is left
         energy_left = (excess_left / budget.threshold[:, None]).flatten()
@@ -215,6 +213,71 @@ class CellGenerator(nn.Module):
         shower = several // (budget.num_colours * self.geometry.num_layers)
         zero = torch.zeros(len(budget.counts) // self.geometry.num_layers, device=row.device)
         return zero.index_add(0, hits.shower, log_prob), zero.index_add(0, shower, share)
+
+    def _energy_parameters(
+        self,
+        hits: Cells,
+        among: Edges,
+        budget: Budget,
+        context: Tensor,
+        place: Tensor,
+        relative: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Mixtures of the hits' energies ``[H, 3K]``; hits and excess energy left ``[Q, K]``."""
+        threshold = budget.threshold[hits.segment]
+        left, excess_left = budget.true_left(hits.segment, hits.colour, relative * threshold)
+        brief = budget.true_briefs(left, excess_left)
+        layer = self.energy.layer(context[:, None], brief).flatten(0, 1)
+        row = hits.segment * budget.num_colours + hits.colour
+        seen = Seen(among, len(hits))
+        seen.learn(among.where(hits.turn[among.source] < hits.turn[among.target]), relative)
+        return self.energy(layer[row], place, seen.features()), left, excess_left
+
+    def hits(self, showers: Showers) -> CellHits:
+        """Hits of showers above threshold, with cells, as a critic sees them."""
+        cells, edges, uv = cells_and_edges(showers, self.geometry)
+        area = self.geometry.area(cells.cell)
+        energy = log_energy(showers, self.geometry)
+        weight = torch.ones_like(energy)
+        return CellHits(cells, edges, uv, area, energy, self.delay(showers), weight)
+
+    def followed(self, showers: Showers, latent: Tensor) -> CellHits:
+        """Hits of showers that this generator made, with gradients towards its parameters.
+
+        Args:
+            showers: made by a call, on cells.
+            latent: that they were made with, ``[S, Z]``.
+        """
+        made = self.hits(showers)
+        cells, edges = made.cells, made.edges
+        profile = Profile.of(showers, self.geometry)
+        budget = Budget(self.geometry, profile)
+        contexts = self._contexts(showers.incident, profile, latent)
+        place = self.place(made.uv, made.area)
+        relative = made.log_energy.exp() - EPS
+        parameters, *_ = self._energy_parameters(cells, edges, budget, contexts[1], place, relative)
+        energy = mixture_follow(parameters, made.log_energy, low=LOWEST)
+        energy = _rescaled(energy, cells.segment, budget)
+        time = self._time_parameters(place, relative, contexts[1][cells.segment])
+        logit = self._lit_logit(made, budget, contexts[0], place)
+        log_p = functional.logsigmoid(logit)
+        return replace(
+            made,
+            log_energy=energy,
+            delay=mixture_follow(time, made.delay),
+            weight=centred(log_p, cells.segment, len(budget.counts)),
+        )
+
+    def _lit_logit(self, made: CellHits, budget: Budget, context: Tensor, place: Tensor) -> Tensor:
+        """Log odds of each hit's cell to be lit, given the hits of earlier turns, ``[H]``."""
+        cells, edges = made.cells, made.edges
+        earlier = edges.where(cells.turn[edges.source] < cells.turn[edges.target])
+        left, excess_left = budget.true_left(cells.segment, cells.colour)
+        brief = budget.true_briefs(left, excess_left)
+        layer = self.occupancy.layer(context[:, None], brief).flatten(0, 1)
+        row = cells.segment * budget.num_colours + cells.colour
+        seen = seen_by_cells(earlier.count(len(cells)), made.uv, self.place)
+        return self.occupancy(layer[row], place, seen)[:, 0]
 
     @torch.no_grad()
     def forward(
@@ -293,3 +356,11 @@ class CellGenerator(nn.Module):
         log_excess = torch.log(relative + EPS)
         features = [place, log_excess[:, None], log_excess[:, None] ** 2 / 8, context]
         return self.time(torch.cat(features, dim=-1))
+
+
+def _rescaled(log_energy: Tensor, segment: Tensor, budget: Budget) -> Tensor:
+    """Log energies ``[H]`` with the excess of each layer scaled to the profile's."""
+    relative = (log_energy.exp() - EPS).clamp_min(0.0)
+    total = relative.new_zeros(len(budget.counts)).index_add(0, segment, relative)
+    wanted = budget.excess / budget.threshold
+    return torch.log(relative * (wanted / total.clamp_min(1e-9))[segment] + EPS)

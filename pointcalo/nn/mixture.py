@@ -11,6 +11,8 @@ from torch.nn import functional
 
 MIN_LOG_SCALE = -5.0  # a spike narrower than this would buy likelihood without meaning
 MAX_LOG_SCALE = 4.0
+SMALLEST_DENSITY = 1e-3  # far out in a tail a sample would move without bound
+SMALLEST_SHARE = 1e-6
 MAX_LOG_MEAN = 20.0  # keeps exp finite for an untrained network
 
 
@@ -95,3 +97,30 @@ def exponential_moments(parameters: Tensor) -> tuple[Tensor, Tensor]:
     mean_of_all = (weight * first).sum(dim=-1)
     second = (weight * first**2 * torch.exp(variance)).sum(dim=-1)
     return mean_of_all, (second - mean_of_all**2).clamp_min(0.0)
+
+
+def mixture_follow(parameters: Tensor, sample: Tensor, low: float | None = None) -> Tensor:
+    """A sample as a differentiable function of the parameters of its mixture.
+
+    The sample moves so that its distribution function F stays the same: dx/dp = -(dF/dp) / density.
+
+    Args:
+        parameters: ``[..., 3K]``.
+        sample: drawn from the mixture by whatever means, ``[...]``.
+        low: as for `mixture_log_prob`.
+
+    Returns:
+        The sample ``[...]``, with gradients towards the parameters.
+
+    Source: Figurnov, Mohamed and Mnih 2018, arXiv:1805.08498.
+    """
+    logit, mean, log_scale = _unpack(parameters)
+    scale = torch.exp(-log_scale)
+    value = sample.detach()
+    below = torch.sigmoid((value.unsqueeze(-1) - mean) * scale)
+    if low is not None:
+        cut = torch.sigmoid((low - mean) * scale)
+        below = (below - cut) / (1.0 - cut).clamp_min(SMALLEST_SHARE)
+    share = (torch.softmax(logit, dim=-1) * below).sum(dim=-1)
+    density = torch.exp(mixture_log_prob(parameters, value, low)).detach()
+    return value - (share - share.detach()) / density.clamp_min(SMALLEST_DENSITY)

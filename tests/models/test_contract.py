@@ -11,6 +11,7 @@ from networks.showers import blobs
 from pointcalo.formats.stream import ShowerStream
 from pointcalo.geometry import Geometry
 from pointcalo.models import Model
+from pointcalo.models.gan import GAN
 from pointcalo.models.vae import VAE
 from pointcalo.models.wgan import WGAN
 from pointcalo.networks.cells import CellGenerator
@@ -21,8 +22,15 @@ from pointcalo.showers.noise import Noise
 from pointcalo.training import Trainer
 from pointcalo.training.checkpoint import load_weights
 
+
+def cells(geometry: Geometry) -> CellGenerator:
+    return CellGenerator(geometry, latent=3, width=16)
+
+
 MODELS: dict[str, Callable[[Geometry], Model]] = {
-    "vae": lambda g: VAE(ProfileModel(g, width=16), CellGenerator(g, latent=3, width=16)),
+    "gan": lambda g: GAN(ProfileModel(g, width=16), cells(g), critic_width=16),
+    "gan-hinge": lambda g: GAN(ProfileModel(g, width=16), cells(g), loss="hinge"),
+    "vae": lambda g: VAE(ProfileModel(g, width=16), cells(g)),
     "wgan": lambda g: WGAN(ProfileModel(g, width=16), SetGenerator(g, latent=3, width=16)),
 }
 

@@ -1,8 +1,10 @@
 """Mixtures of logistics against numerical integrals and their own samples."""
 
+import pytest
 import torch
 
 from pointcalo.nn.mixture import (
+    mixture_follow,
     mixture_log_prob,
     mixture_log_prob_between,
     mixture_sample,
@@ -71,3 +73,28 @@ def test_samples_follow_the_density() -> None:
     expected = mixture_log_prob_between(PARAMETERS.double(), lowest, grid).exp()
     got = torch.searchsorted(samples, grid) / len(samples)
     assert (got - expected).abs().max() < 0.005
+
+
+@pytest.mark.parametrize("low", [None, -1.0])
+def test_a_sample_follows_its_parameters(low: float | None) -> None:
+    # The exact derivative: the mean of samples moves as the mean of the mixture does.
+    torch.manual_seed(1)
+    parameters = torch.tensor([0.3, -0.2, -0.5, 0.8, -1.0, -0.7]).double().requires_grad_()
+    number = 200_000
+    expanded = parameters.expand(number, 6)
+    choice = torch.rand(number).double()
+    noise = torch.logit(torch.rand(number).double())
+    sample = mixture_sample(expanded.detach(), choice, noise, low)
+    mixture_follow(expanded, sample, low).mean().backward()
+    step = 1e-3
+    grid = torch.linspace(-25 if low is None else low, 25, 200_001).double()
+
+    def mean(changed: torch.Tensor) -> torch.Tensor:
+        density = mixture_log_prob(changed.expand(len(grid), 6), grid, low).exp()
+        return torch.trapezoid(density * grid, grid)
+
+    with torch.no_grad():
+        for k in range(6):
+            moved = torch.zeros(6).double().index_fill(0, torch.tensor(k), step)
+            slope = (mean(parameters + moved) - mean(parameters - moved)) / (2 * step)
+            assert float(parameters.grad[k]) == pytest.approx(float(slope), abs=0.01)
