@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pointcalo.validation.measurement import Measurement
 from pointcalo.validation.metrics import METRICS, Estimate, Metric, Pair
-from pointcalo.validation.metrics.estimate import OK
+from pointcalo.validation.metrics.estimate import OK, TOO_FEW
 from pointcalo.validation.samples import Floor
 
 MIN_SHOWERS = 20
@@ -46,8 +46,11 @@ class Comparison:
     def excess(self) -> float:
         """How much farther from the ideal than the floor, in standard errors; 0 if undefined.
 
-        Where there is no floor, the ideal takes its place.
+        Where there can be no floor, the ideal takes its place; where only the showers for one are
+        too few, the excess is not known and 0.
         """
+        if self.floor.status == TOO_FEW and not math.isfinite(self.floor.value):
+            return 0.0
         floor, spread = 0.0, 0.0
         if math.isfinite(self.floor.value):
             floor, spread = abs(self.floor.value - self.metric.ideal), self.floor.uncertainty
@@ -124,10 +127,10 @@ def broken_bounds(
     """
     broken = []
     for name, bound in bounds.items():
-        compared = comparisons[name]
-        estimate = compared.estimate
         if bound is None:
             continue
+        compared = comparisons[name]
+        estimate = compared.estimate
         if estimate.status != OK:
             broken.append(f"{name}: {estimate.status} (n = {estimate.n}), satisfies no bound")
         elif not compared.metric.keeps(estimate.value, bound):

@@ -97,6 +97,8 @@ def test_fixed_energies(run: Path, tmp_path: Path) -> None:
         (["generated={run}", "energy_GeV=[50]"], "50"),
         (["generated={run}", "skip=[auc]"], "skip: got 'auc', expected names of metrics"),
         (["generated={run}", "skip=fpd", "bounds.fpd=1"], "skip: fpd has a bound"),
+        (["generated={run}", "bounds=0.7"], "bounds: got 0.7, expected one for each metric"),
+        (["generated={run}", "bounds=null"], "bounds: got None, expected one for each metric"),
         (["generated={run}", "training=no.h5"], "no.h5"),
         (["generated={run}", "geometry=ild"], "geometry"),
         (["generated={run}", "energy_bins=-1"], "energy_bins: got -1"),

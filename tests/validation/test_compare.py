@@ -69,6 +69,7 @@ def test_bounds_are_on_the_absolute_value(hotter: dict[str, Comparison]) -> None
     low, even = Estimate(-0.1, 0.01, 60), Estimate(0.0, 0.01, 60)
     lower = {"response_bias": Comparison(BY_NAME["response_bias"], low, even)}
     assert broken_bounds(lower, {"response_bias": 0.05})
+    assert broken_bounds(lower, {"response_bias": 0.2, "fpd": None}) == []
 
 
 @pytest.mark.parametrize(
@@ -117,5 +118,7 @@ def test_the_ideal_stands_in_where_there_is_no_floor() -> None:
     none, far = Estimate(math.nan, math.nan, 0, UNDEFINED), Estimate(0.3, 0.1, 60)
     assert Comparison(BY_NAME["response_bias"], far, none).excess == pytest.approx(3.0)
     assert Comparison(BY_NAME["latent_share"], far, none).excess == 0.0
+    few = Estimate(math.nan, math.nan, 10, TOO_FEW)
+    assert Comparison(BY_NAME["image_mean"], far, few).excess == 0.0
     same = Estimate(0.1, 0.1, 60)
     assert Comparison(BY_NAME["response_bias"], far, same).excess == pytest.approx(2**0.5)

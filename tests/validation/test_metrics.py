@@ -149,6 +149,13 @@ def test_what_metrics_share_is_computed_once_for_a_pair(
     assert asked == [2, 3, 2]
 
 
+def test_a_ratio_to_nothing_is_undefined() -> None:
+    first = values(torch.tensor([1.0, 0.0, 0.0, 0.0]).double())
+    estimate = bias(first, values(normal(4, seed=1, mean=1.0)))  # some draws leave the 1 out
+    assert estimate.status == UNDEFINED
+    assert np.isnan(estimate.uncertainty)
+
+
 def test_few_different_values_get_a_bin_each() -> None:
     edges = bin_edges(values(torch.tensor([1.0, 3.0, 3.0, 4.0]).double()), "linear")
     assert edges.tolist() == [0.0, 2.0, 3.5, 4.5]

@@ -7,6 +7,7 @@ adds nothing to it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -83,6 +84,7 @@ class Resampling:
             value: In place of the first, where it is known more precisely.
         """
         value = float(values[0]) if value is None else value
-        uncertainty = float(np.std(values[1:], ddof=1))
-        finite = bool(np.isfinite([value, uncertainty]).all())
+        others = values[1:]
+        uncertainty = float(np.std(others, ddof=1)) if np.isfinite(others).all() else math.nan
+        finite = math.isfinite(value) and math.isfinite(uncertainty)
         return Estimate(value, uncertainty, min(self.sizes), OK if finite else UNDEFINED)
