@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pointcalo.showers import Incident
+from pointcalo.units import GeV, degree
 from pointcalo.validation.compare import MIN_SHOWERS, Comparison
 from pointcalo.validation.measurement import Measurement
 from pointcalo.validation.metrics import METRICS, Estimate, Metric, Pair
@@ -27,7 +28,6 @@ NAMES = (
     *(f"wasserstein_{name}" for name in SHOWER_OBSERVABLES),
     *(f"separation_{name}" for name in SHOWER_OBSERVABLES),
 )
-MEV_PER_GEV = 1000.0
 FEW_ENERGIES = 12
 ROUNDING = 1e-7
 """Relative: energies are kept in float32."""
@@ -114,7 +114,7 @@ def near_energies(incident: Incident, energies_GeV: Sequence[float], window: flo
 
 def _window(energy_GeV: float, window: float) -> tuple[float, float]:
     """Energies in MeV about one, the ends of the window included."""
-    energy = MEV_PER_GEV * energy_GeV
+    energy = energy_GeV * GeV
     return energy * (1 - window - ROUNDING), energy * (1 + window + ROUNDING)
 
 
@@ -156,10 +156,10 @@ def _compare(metric: Metric, pair: Pair) -> Estimate:
 
 
 def _equal_slices(kind: str, incident: Incident, number: int) -> list[Slice]:
-    edges = equal_bins(_quantity(kind, incident), number).tolist()
-    edges[-1] = math.nextafter(edges[-1], math.inf)  # the highest value itself counts
+    quantity = _quantity(kind, incident)
     return [
-        _slice(kind, incident, low, high, _label(kind, low, high)) for low, high in pairwise(edges)
+        _slice(kind, incident, low, high, _label(kind, quantity, low, high))
+        for low, high in pairwise(equal_bins(quantity, number).tolist())
     ]
 
 
@@ -179,15 +179,16 @@ def _quantity(kind: str, incident: Incident) -> Tensor:
     return torch.atan2(direction[:, :2].norm(dim=1), direction[:, 2].abs())
 
 
-def _label(kind: str, low: float, high: float) -> str:
-    if kind == "energy":
-        return f"{low / MEV_PER_GEV:.3g}-{high / MEV_PER_GEV:.3g} GeV"
-    return f"{math.degrees(low):.3g}-{math.degrees(high):.3g} degrees"
+def _label(kind: str, quantity: Tensor, low: float, high: float) -> str:
+    """The range in words, or the only value in it."""
+    unit, word = (GeV, "GeV") if kind == "energy" else (degree, "degrees")
+    ends = [low, high] if quantity[_within(quantity, low, high)].max() > low else [low]
+    return "-".join(f"{end / unit:.3g}" for end in ends) + f" {word}"
 
 
 def _energies(incident: Incident) -> str:
     """Which incident energies there are, for people."""
-    energy = (incident.energy.double() / MEV_PER_GEV).unique()
+    energy = (incident.energy.double() / GeV).unique()
     if len(energy) > FEW_ENERGIES:
         return f"the showers have {energy[0]:.4g} to {energy[-1]:.4g} GeV"
     return "the showers have " + ", ".join(f"{e:.4g}" for e in energy.tolist()) + " GeV"

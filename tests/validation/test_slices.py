@@ -44,7 +44,14 @@ def test_slices_hold_every_shower_once_in_equal_numbers() -> None:
 def test_one_energy_makes_one_slice() -> None:
     (only,) = energy_slices(particles(torch.full((30,), 5000.0)), 4)
     assert len(only.numbers) == 30
-    assert only.label == "5-5 GeV"
+    assert only.label == "5 GeV"
+
+
+def test_each_of_a_few_energies_makes_a_slice_of_its_own() -> None:
+    energy = torch.tensor([10_000.0, 50_000.0, 90_000.0]).repeat(20)
+    slices = energy_slices(particles(energy), 5)
+    assert [part.label for part in slices] == ["10 GeV", "50 GeV", "90 GeV"]
+    assert [len(part.numbers) for part in slices] == [20, 20, 20]
 
 
 def test_fixed_energies_take_a_window_with_its_ends() -> None:

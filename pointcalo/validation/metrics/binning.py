@@ -47,15 +47,16 @@ def bin_of(values: Tensor, edges: Tensor) -> Tensor:
 def equal_bins(values: Tensor, number: int) -> Tensor:
     """Edges of up to `number` bins (at least 1) that hold equal numbers of the values [S].
 
-    Fewer where values are equal. The last edge is the highest value, which lies in the last bin.
+    Fewer where values are equal: each of a few frequent values has a bin of its own. A value on an
+    edge lies in the bin above it; the last edge is the next number above the highest value.
 
     Returns:
         Rising edges [B + 1].
     """
     ordered = values.sort().values
-    place = torch.linspace(0, len(ordered), max(1, number) + 1).round().long()
-    edges = ordered[place.clamp(max=len(ordered) - 1)].unique()
-    return edges if len(edges) > 1 else edges.repeat(2)
+    place = torch.linspace(0, len(ordered), max(1, number) + 1)[:-1].round().long()
+    infinity = torch.tensor(torch.inf, dtype=values.dtype)
+    return torch.cat([ordered[place].unique(), torch.nextafter(ordered[-1:], infinity)])
 
 
 def _around(distinct: Tensor) -> Tensor:
