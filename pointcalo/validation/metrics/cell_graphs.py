@@ -12,7 +12,6 @@ from torch import Tensor
 
 from pointcalo.showers import ptr_from_counts, rows_of
 from pointcalo.validation.features import median_pitch_mm
-from pointcalo.validation.groups import Groups
 from pointcalo.validation.hits import Hits, hits_of
 from pointcalo.validation.measurement import Measurement
 
@@ -99,7 +98,8 @@ def graphs_of(measurement: Measurement, number: int) -> CellGraphs:
         number: How many showers.
     """
     hits = hits_of(measurement.showers[:number], measurement.geometry)
-    condition = _condition(hits)
+    slope = measurement.features["incident_slope"][:number]  # the frame takes out the azimuth
+    condition = torch.stack([hits.incident.energy.double().log(), slope], dim=1)
     columns = [
         *_position(hits, median_pitch_mm(hits.geometry)),
         *_energy(hits),
@@ -112,7 +112,7 @@ def graphs_of(measurement: Measurement, number: int) -> CellGraphs:
         torch.stack(columns, dim=1).float(),
         hits.layer,
         hits.share.float(),
-        measurement.showers[:number].ptr,
+        hits.ptr,
         condition.float(),
         tuple(
             _link(partner)
@@ -131,7 +131,7 @@ def _position(hits: Hits, pitch_mm: float) -> list[Tensor]:
 def _energy(hits: Hits) -> list[Tensor]:
     above = (hits.excess - 1).clamp(min=1e-3)
     return [
-        hits.excess.log(),
+        hits.log_excess,
         above.log(),
         hits.excess.clamp(max=20),
         hits.total[hits.shower].log(),
@@ -147,23 +147,15 @@ def _beside(hits: Hits) -> list[Tensor]:
     same = excess(near.same)
     sums = [same.sum(1), same.amax(1)]
     single = [excess(p) for p in (near.following, near.preceding, near.second)]
-    lit = (near.same >= 0).sum(1).double()
-    return [lit, near.around.double().log1p(), *(e.log1p() for e in sums + single)]
+    return [near.number.double(), near.around.double().log1p(), *(e.log1p() for e in sums + single)]
 
 
 def _of_layers(hits: Hits) -> list[Tensor]:
     """Energy of the hit's layer, of the one before and of the next, and hits of its own."""
-    layers: Groups = hits.layers
+    layers = hits.layers
     energy = torch.nn.functional.pad((layers.energy + MIN_MEV).log(), (1, 1))
     columns = [energy[hits.shower, hits.layer + step] for step in (0, 1, 2)]
     return [*columns, layers.number[hits.shower, hits.layer].log()]
-
-
-def _condition(hits: Hits) -> Tensor:
-    """Log energy and slope of the incident particles, [S, 2]; the frame takes out the azimuth."""
-    direction = hits.incident.direction.double()
-    slope = direction[:, :2].norm(dim=1) / direction[:, 2].abs().clamp(min=1e-9)
-    return torch.stack([hits.incident.energy.double().log(), slope], dim=1)
 
 
 def _link(partner: Tensor) -> csr_array:

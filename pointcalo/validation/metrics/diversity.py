@@ -21,7 +21,7 @@ def diversity(pair: Pair) -> Estimate:
     energy, 1/2 for fluctuations half as large; above 1 where they are larger. The partner of a
     shower is the nearest of its sample in log energy and tangent of the angle to the normal;
     distances are in standard features (without those that follow the energy), each in units of
-    its mean square difference in the reference. Status "too few" below 200 showers.
+    its root mean square difference in the reference. Status "too few" below 200 showers.
 
     Source: this package.
     """
@@ -39,9 +39,8 @@ def diversity(pair: Pair) -> Estimate:
 
 def _differences(side: Measurement) -> NDArray[np.float64]:
     """Features of each shower less those of its partner, [S, D]; 0 where one is undefined."""
-    incident = side.incident
-    transverse, along = incident.direction[:, :2].norm(dim=1), incident.direction[:, 2].abs()
-    particle = torch.stack([incident.energy.log(), transverse / along], dim=1).double()
+    energy, slope = side.incident.energy.double(), side.features["incident_slope"]
+    particle = torch.stack([energy.log(), slope], dim=1)
     spread = particle.std(dim=0)
     particle = particle / torch.where(spread > 1e-6, spread, torch.ones_like(spread))
     partner = NearestNeighbors(n_neighbors=1).fit(particle.numpy()).kneighbors()[1][:, 0]
