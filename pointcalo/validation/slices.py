@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -151,7 +150,7 @@ def compare_slices(
 
 def _compare(metric: Metric, pair: Pair) -> Estimate:
     if pair.n < MIN_SHOWERS:
-        return Estimate(math.nan, math.nan, pair.n, TOO_FEW)
+        return Estimate.missing(pair.n, TOO_FEW)
     return metric(pair)
 
 

@@ -41,6 +41,11 @@ class Estimate:
     status: str = OK
     scale: float | None = None
 
+    @staticmethod
+    def missing(n: int, status: str = UNDEFINED) -> Estimate:
+        """No value from n showers a side, and why."""
+        return Estimate(math.nan, math.nan, n, status)
+
     def needing(self, showers: int) -> Estimate:
         """The same, "too few" where it is from fewer showers than that."""
         return replace(self, status=TOO_FEW) if self.status == OK and self.n < showers else self

@@ -50,13 +50,19 @@ def standardised(
     of the reference, 0; one that does not vary in the reference keeps its unit.
     """
     first, second = (columns(side, names) for side in (reference, generated))
-    known = ~np.isnan(first)
-    number = np.maximum(known.sum(axis=0), 1)
-    mean = np.where(known, first, 0.0).sum(axis=0) / number
-    spread = np.sqrt((np.where(known, first - mean, 0.0) ** 2).sum(axis=0) / number)
-    spread[spread <= 1e-9 * np.abs(mean)] = 1.0
+    mean, spread = mean_and_spread(first)
+    spread = np.where(spread > 0, spread, 1.0)
     first, second = ((side - mean) / spread for side in (first, second))
     return _within(first), _within(second)
+
+
+def mean_and_spread(table: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of columns [S, D], NaN left out; 0 where nothing varies."""
+    known = ~np.isnan(table)
+    number = np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known, table, 0.0).sum(axis=0) / number
+    spread = np.sqrt((np.where(known, table - mean, 0.0) ** 2).sum(axis=0) / number)
+    return mean, np.where(spread > 1e-9 * np.abs(mean), spread, 0.0)
 
 
 def _within(features: NDArray[np.float64]) -> NDArray[np.float64]:

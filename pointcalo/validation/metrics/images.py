@@ -6,7 +6,6 @@ added in up to 10 groups; of the first showers of both samples, as many as were 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -143,7 +142,7 @@ def _mapped(columns: csr_array, function: Callable[[Array], Array]) -> csr_array
 def _compare(pair: Pair, *, distance: Callable[[PairOfImages], Estimate]) -> Estimate:
     number = min(len(pair.reference.showers), len(pair.generated.showers))
     if number < MIN_SHOWERS:
-        return Estimate(math.nan, math.nan, number, TOO_FEW)
+        return Estimate.missing(number, TOO_FEW)
     return distance(pair.once(_first_images, number))
 
 

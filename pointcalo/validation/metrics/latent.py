@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
-from pointcalo.validation.metrics.estimate import UNDEFINED, Estimate, Resampling
+from pointcalo.validation.metrics.estimate import Estimate, Resampling
+from pointcalo.validation.metrics.feature_space import columns, mean_and_spread
 from pointcalo.validation.metrics.metric import Metric, Pair
 
 NO_RUN = "no run"
+
+Features = NDArray[np.float64]
 
 
 def latent_share(pair: Pair) -> Estimate:
@@ -20,33 +22,24 @@ def latent_share(pair: Pair) -> Estimate:
     """
     varied = pair.variations
     if varied is None:
-        return Estimate(float("nan"), float("nan"), 0, NO_RUN)
-    latent, anew = varied["latent"], varied["all"]
-    n = len(latent)
-    original = pair.generated[:n].feature_matrix.double()
-    spread = _spread(original)
-    apart = [_distance(original, m.feature_matrix.double(), spread) for m in (latent, anew)]
-    counts, _ = Resampling((n, n), paired=True, seed=pair.seed).counts
+        return Estimate.missing(0, NO_RUN)
+    n = len(varied["latent"])
+    sides = (pair.generated[:n], varied["latent"], varied["all"])
+    original, latent, anew = (columns(side, tuple(side.features)) for side in sides)
+    _, spread = mean_and_spread(original)
+    apart = [_distance(original, other, spread) for other in (latent, anew)]
+    resampling = Resampling((n, n), paired=True, seed=pair.seed)
+    counts, _ = resampling.counts
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = (counts @ apart[0].numpy()) / (counts @ apart[1].numpy())
-    estimate = Resampling((n, n)).estimate(ratio)
-    return estimate if np.isfinite(estimate.value) else Estimate(np.nan, np.nan, n, UNDEFINED)
+        return resampling.estimate((counts @ apart[0]) / (counts @ apart[1]))
 
 
-def _spread(matrix: Tensor) -> Tensor:
-    """Standard deviation of each column, NaN where it has none."""
-    known = matrix.isfinite()
-    number = known.sum(0).clamp(min=1)
-    mean = matrix.nan_to_num(0.0).sum(0) / number
-    square = torch.where(known, (matrix - mean) ** 2, 0.0).sum(0) / number
-    return torch.where(square > 0, square.sqrt(), torch.nan)
-
-
-def _distance(first: Tensor, second: Tensor, spread: Tensor) -> Tensor:
+def _distance(first: Features, second: Features, spread: Features) -> Features:
     """Root mean square difference in standard deviations, over what both define, [n]."""
-    apart = ((first - second) / spread) ** 2
-    known = apart.isfinite()
-    return (apart.nan_to_num(0.0).sum(1) / known.sum(1).clamp(min=1)).sqrt()
+    varies = spread > 0
+    apart = (first - second)[:, varies] / spread[varies]
+    known = np.isfinite(apart).sum(axis=1)
+    return np.sqrt((np.nan_to_num(apart) ** 2).sum(axis=1) / np.maximum(known, 1))
 
 
 METRICS = (
@@ -60,6 +53,6 @@ METRICS = (
         latent_share,
         ideal=float("nan"),  # a latent has no right share
         more_is_better=True,
-        group="checks",
+        group="sanity",
     ),
 )

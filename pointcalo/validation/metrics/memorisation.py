@@ -35,7 +35,7 @@ def memorisation(pair: Pair) -> Estimate:
     arXiv:2004.05675, made a share of copies.
     """
     if pair.training is None or len(pair.training) == 0:
-        return Estimate(np.nan, np.nan, pair.n, NO_TRAINING)
+        return Estimate.missing(pair.n, NO_TRAINING)
     learnt, held_out, made = (
         shapes(side) for side in (pair.training, pair.reference, pair.generated)
     )

@@ -19,7 +19,7 @@ from scipy.stats import moyal
 
 from pointcalo.geometry import Geometry
 from pointcalo.validation.measurement import Measurement
-from pointcalo.validation.metrics.estimate import UNDEFINED, Estimate
+from pointcalo.validation.metrics.estimate import Estimate
 from pointcalo.validation.metrics.histograms import Histograms, shower_table
 from pointcalo.validation.metrics.metric import Metric, Pair
 
@@ -156,13 +156,9 @@ def _relative(
 ) -> Estimate:
     both = pair.once(_bootstrapped)
     if both is None:
-        return _undefined(pair)
+        return Estimate.missing(pair.n)
     first, second = map(quantity, both)
     return pair.resampling.estimate(second / first - 1)
-
-
-def _undefined(pair: Pair) -> Estimate:
-    return Estimate(float("nan"), float("nan"), pair.n, UNDEFINED)
 
 
 def _spectra(pair: Pair) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
@@ -179,7 +175,7 @@ def _spectra(pair: Pair) -> tuple[NDArray[np.float64], NDArray[np.float64]] | No
 def _mean_deviation(pair: Pair) -> Estimate:
     spectra = pair.once(_spectra)
     if spectra is None:
-        return _undefined(pair)
+        return Estimate.missing(pair.n)
     first, second = spectra
     ratio = np.divide(second, first, out=np.ones_like(first), where=first > 0)
     return pair.resampling.estimate(np.abs(ratio - 1).mean(axis=1))
@@ -188,7 +184,7 @@ def _mean_deviation(pair: Pair) -> Estimate:
 def _worst_deviation(pair: Pair) -> Estimate:
     spectra = pair.once(_spectra)
     if spectra is None:
-        return _undefined(pair)
+        return Estimate.missing(pair.n)
     apart = spectra[1] - spectra[0]
     error = apart[1:].std(axis=0, ddof=1)
     errors = np.divide(apart, error, out=np.zeros_like(apart), where=error > 0)
