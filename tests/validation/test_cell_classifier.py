@@ -6,7 +6,7 @@ import torch
 from pointcalo.geometry import Geometry
 from pointcalo.showers import ENERGY, Showers
 from pointcalo.validation.measurement import Measurement
-from pointcalo.validation.metrics import Pair, auc_cells, cell_training
+from pointcalo.validation.metrics import Pair, auc_cells, auc_features, cell_training
 from pointcalo.validation.metrics.cell_graphs import CellGraphs, graphs_of
 from pointcalo.validation.metrics.cell_network import CellNetwork, LinkSum
 from pointcalo.validation.metrics.estimate import DIFFERENT_INCIDENT, OK, TOO_FEW, UNDEFINED
@@ -154,7 +154,7 @@ def test_energies_shuffled_among_the_cells_of_a_layer_are_found(
 def test_statuses(
     make_showers: Make, measure_toy: Measure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auc_cells, "MIN_SHOWERS", 20)
+    monkeypatch.setattr(auc_features, "MIN_SHOWERS", 20)
     first, second = (measure_toy(make_showers(20, seed=1, incident_seed=k)) for k in (0, 1))
     assert auc_cells.auc_cells(Pair(first, first)).status == OK
     assert auc_cells.auc_cells(Pair(first, second)).status == DIFFERENT_INCIDENT

@@ -4,25 +4,20 @@ Gradient boosting sees what someone thought of as a feature; this classifier see
 what is lit about each of them. The more showers it learns from, the more it sees.
 """
 
+from functools import partial
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pointcalo.validation.metrics.auc_features import MIN_SHOWERS, auc_over_pairs
+from pointcalo.validation.metrics.auc_features import MIN_PAIRS, MIN_SHOWERS, auc_over_seeds
 from pointcalo.validation.metrics.cell_graphs import MIRRORED, CellGraphs, graphs_of
 from pointcalo.validation.metrics.cell_training import scores, trained
-from pointcalo.validation.metrics.estimate import (
-    DIFFERENT_INCIDENT,
-    OK,
-    TOO_FEW,
-    UNDEFINED,
-    Estimate,
-)
+from pointcalo.validation.metrics.estimate import Estimate
 from pointcalo.validation.metrics.metric import Metric, Pair
 
 FOLDS = 3
-MIN_PAIRS = 10
 MAX_POINTS = 1_000_000
 """Hits of a side: of more showers the first are used, but MIN_SHOWERS at least."""
 
@@ -42,13 +37,9 @@ def auc_cells(pair: Pair) -> Estimate:
     """
     n = _used(pair)
     if n < MIN_PAIRS:
-        return Estimate(float("nan"), float("nan"), n, UNDEFINED)
+        return Estimate.missing(n)
     graphs = CellGraphs.cat(graphs_of(pair.reference, n), graphs_of(pair.generated, n))
-    graphs = _standardised(graphs)
-    seeds = range(pair.seed, pair.seed + pair.repeats)
-    value, uncertainty = auc_over_pairs([held_out_scores(graphs, s) for s in seeds], pair.seed)
-    status = OK if pair.paired else DIFFERENT_INCIDENT
-    return Estimate(value, uncertainty, n, TOO_FEW if n < MIN_SHOWERS else status)
+    return auc_over_seeds(pair, n, partial(held_out_scores, _standardised(graphs)))
 
 
 def held_out_scores(graphs: CellGraphs, seed: int) -> NDArray[np.float64]:

@@ -5,6 +5,9 @@ features distinguishes and 1 for samples that are always told apart. It grows wi
 showers the classifier learns from, so it says nothing without its n.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -14,6 +17,7 @@ from pointcalo.validation.metrics.estimate import DIFFERENT_INCIDENT, OK, TOO_FE
 from pointcalo.validation.metrics.metric import Metric, Pair
 
 MIN_SHOWERS = 1000
+MIN_PAIRS = 10
 FOLDS = 5
 BOOTSTRAPS = 200
 SHARED_TRAINING = 2**0.5
@@ -34,22 +38,22 @@ def auc_features(pair: Pair) -> Estimate:
 
     Returns:
         The AUC with its error (see `SHARED_TRAINING`); status "too few" below 1000 showers a side,
-        "different incident particles" where the pairs are none. Both satisfy no bound.
-
-    Raises:
-        ValueError: If a side has fewer than 10 showers.
+        "different incident particles" where the pairs are none, "undefined" below 10 pairs. None
+        of these satisfies a bound.
 
     Source: as a measure of generators: Krause and Shih 2021, arXiv:2106.05285.
     """
     n = pair.n
-    if n < 2 * FOLDS:
-        raise ValueError(f"auc_features needs at least {2 * FOLDS} showers a side, got {n}")
+    if n < MIN_PAIRS:
+        return Estimate.missing(n)
     sides = (side.feature_matrix[:n].numpy() for side in (pair.reference, pair.generated))
-    first, second = sides
+    return auc_over_seeds(pair, n, partial(held_out_scores, *sides))
+
+
+def auc_over_seeds(pair: Pair, n: int, held_out: Callable[[int], NDArray[np.float64]]) -> Estimate:
+    """The AUC of a pair's first n showers from held-out scores [2, n], given a seed of theirs."""
     seeds = range(pair.seed, pair.seed + pair.repeats)
-    value, uncertainty = auc_over_pairs(
-        [held_out_scores(first, second, s) for s in seeds], pair.seed
-    )
+    value, uncertainty = auc_over_pairs([held_out(seed) for seed in seeds], pair.seed)
     status = OK if pair.paired else DIFFERENT_INCIDENT
     return Estimate(value, uncertainty, n, TOO_FEW if n < MIN_SHOWERS else status)
 
