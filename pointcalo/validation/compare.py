@@ -11,6 +11,7 @@ from pointcalo.validation.metrics.estimate import OK, TOO_FEW
 from pointcalo.validation.samples import Floor
 
 MIN_SHOWERS = 20
+MIN_FLOOR = MIN_SHOWERS // 2  # halves of a reference
 
 
 @dataclass(frozen=True)
@@ -84,13 +85,15 @@ def compare(
         metrics: Which.
 
     Raises:
-        ValueError: If a side has fewer than 20 showers.
+        ValueError: If a side has fewer than 20 showers, or one of the floor fewer than 10.
     """
     n = min(len(reference), len(generated))
     if n < MIN_SHOWERS:
         raise ValueError(f"validation needs at least {MIN_SHOWERS} showers a side, got {n}")
     pair = Pair(reference[:n], generated[:n], seed, repeats, training, variations)
     chance = Pair(floor.reference, floor.other, seed, repeats)
+    if chance.n < MIN_FLOOR:
+        raise ValueError(f"the floor needs at least {MIN_FLOOR} showers a side, got {chance.n}")
     found = {}
     for metric in metrics:
         known = metric.name, seed, repeats

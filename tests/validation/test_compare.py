@@ -99,6 +99,11 @@ def test_a_handful_of_showers_is_refused(
     few = measure_toy(make_showers(19, seed=1))
     with pytest.raises(ValueError, match="at least 20 showers a side, got 19"):
         compare(few, few, Floor(few, few, ""))
+    enough, fewer = measure_toy(make_showers(20, seed=1)), few[:9]
+    with pytest.raises(ValueError, match="floor needs at least 10 showers a side, got 9"):
+        compare(enough, enough, Floor(fewer, fewer, ""))
+    metrics = [metric for metric in METRICS if metric.group != "classifiers"]
+    assert compare(enough, enough, Floor(few[:10], few[:10], ""), metrics=metrics)
 
 
 def test_showers_without_hits_among_others_do_no_harm(
