@@ -176,13 +176,16 @@ def points_inside(cell: Tensor, geometry: Geometry, number: int) -> tuple[Tensor
     rows, found = [], []
     left, tried = torch.arange(len(cell), device=cell.device), 2 * number
     while len(left) and tried <= MAX_TRIED:
-        xy, inside = _halton_points(cell[left], geometry, tried)
         least = number / 2 if 4 * tried <= MAX_TRIED else 1
-        enough = inside.sum(dim=1) >= least
-        row, column = (inside & enough[:, None]).nonzero(as_tuple=True)
-        rows.append(left[row])
-        found.append(xy[row, column])
-        left, tried = left[~enough], 4 * tried
+        without = []
+        for part in left.split(max(1, BATCH_ROWS // tried)):
+            xy, inside = _halton_points(cell[part], geometry, tried)
+            enough = inside.sum(dim=1) >= least
+            row, column = (inside & enough[:, None]).nonzero(as_tuple=True)
+            rows.append(part[row])
+            found.append(xy[row, column])
+            without.append(part[~enough])
+        left, tried = torch.cat(without), 4 * tried
     rows.append(left)
     found.append(geometry.position(cell[left])[:, :2])
     return torch.cat(rows), torch.cat(found)
