@@ -103,7 +103,7 @@ def _binned_means(
     pair: Pair, asked: list[Numbers], value: list[Numbers], weight: list[Numbers]
 ) -> list[Numbers]:
     """Sum of values over sum of weights in bins of what was asked for, [R + 1, B] each side."""
-    edges = np.unique(np.quantile(asked[0], _quantiles()))
+    edges = np.unique(np.quantile(asked[0], np.linspace(EDGE, 1 - EDGE, INNER_BINS + 1)))
     means = []
     for side, counts in enumerate(pair.resampling.counts):
         bins = np.searchsorted(edges, asked[side], side="right")
@@ -112,10 +112,6 @@ def _binned_means(
             sums = [counts @ (member * x[side][:, None]) for x in (value, weight)]
             means.append(sums[0] / sums[1])
     return means
-
-
-def _quantiles() -> Numbers:
-    return np.linspace(EDGE, 1 - EDGE, INNER_BINS + 1)
 
 
 def _stated(pair: Pair, deviations: Numbers) -> Estimate:

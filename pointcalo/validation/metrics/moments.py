@@ -15,7 +15,7 @@ from pointcalo.validation.metrics.estimate import Estimate, Resampling
 from pointcalo.validation.metrics.metric import Metric, Pair
 from pointcalo.validation.values import Values
 
-CALOCHALLENGE = "CaloChallenge, Krause et al. 2024, arXiv:2410.21611"
+GETTING_HIGH = "after Buhmann et al. 2020, arXiv:2005.05334"
 DEGREE = 3
 MOST_BINS = 10
 CORE = (0.1587, 0.5, 0.8413)
@@ -185,7 +185,7 @@ def _farthest(deviation: NDArray[np.float64], resampling: Resampling) -> Estimat
 
 
 def _metric(name: str, title: str, definition: str, compare: Callable[[Pair], Estimate]) -> Metric:
-    return Metric(name, title, "1", definition, CALOCHALLENGE, compare)
+    return Metric(name, title, "1", definition, GETTING_HIGH, compare)
 
 
 METRICS = (
