@@ -67,6 +67,7 @@ class Samples:
         path = _reference(config, generated)
         self.geometry = _geometry(config, path)
         self.file = self._open(path)
+        self._check_files()
         self.energies = _energies(config)
         self.split = self._split()
         self.used = self._used()
@@ -105,6 +106,20 @@ class Samples:
         """The slices of `energy_GeV`."""
         incident = self.reference.measurement.incident
         return fixed_energies(incident, self.energies, self.config.energy_window)
+
+    def _check_files(self) -> None:
+        """Open now what is read after a run was sampled, which may take minutes."""
+        floor, training = self.config.floor, self.config.training
+        if floor is not None and Path(floor).resolve() == self.file.path.resolve():
+            raise ValueError(
+                f"floor: {floor} is the reference itself; expected other showers of its kind"
+            )
+        learnt = {one.data for one in self.generated} - {None} if training is None else {training}
+        files = {str(one.path) for one in self.generated if not one.is_run}
+        for path in sorted(files | learnt | ({floor} - {None})):
+            if training is None and path in learnt:
+                _check_data(path, "training")
+            self._open(path).check_geometry(self.geometry)
 
     def _judged_run(self, run: Generated, folder: Path) -> Judged:
         config, incident = self.config, self.reference.measurement.incident
@@ -181,8 +196,17 @@ def _reference(config: DictConfig, generated: Sequence[Generated]) -> str:
         return config.reference
     data = {one.data for one in generated}
     if len(data) == 1 and None not in data:
-        return str(data.pop())
+        path = str(data.pop())
+        _check_data(path, "reference")
+        return path
     raise ValueError("reference: not given; expected the file of showers to compare with")
+
+
+def _check_data(path: str, key: str) -> None:
+    if not Path(path).is_file():
+        raise FileNotFoundError(
+            f"{path}: the run was trained on it, but there is no such file now; pass {key}=FILE"
+        )
 
 
 def _energies(config: DictConfig) -> list[float]:

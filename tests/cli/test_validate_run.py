@@ -2,10 +2,12 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from pointcalo.cli.main import main
 from pointcalo.formats import open_showers, split_numbers
@@ -100,6 +102,8 @@ def test_fixed_energies(run: Path, tmp_path: Path) -> None:
         (["generated={run}", "bounds=0.7"], "bounds: got 0.7, expected one for each metric"),
         (["generated={run}", "bounds=null"], "bounds: got None, expected one for each metric"),
         (["generated={run}", "training=no.h5"], "no.h5"),
+        (["generated={run}", "floor=no.h5"], "no.h5: no such file"),
+        (["generated={run}", "floor={file}"], "showers.h5 is the reference itself"),
         (["generated={run}", "geometry=ild"], "geometry"),
         (["generated={run}", "energy_bins=-1"], "energy_bins: got -1"),
     ],
@@ -117,3 +121,17 @@ def test_mistakes_are_one_line_and_leave_nothing(
     error = capsys.readouterr().err.splitlines()[-1]
     assert message in error
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_whose_training_file_is_gone(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moved = shutil.copytree(run, tmp_path / "moved")
+    config = OmegaConf.load(moved / "config.yaml")
+    config.data = str(tmp_path / "parts*.h5")
+    OmegaConf.save(config, moved / "config.yaml")
+    arguments = [f"generated={moved}", f"output={tmp_path / 'report'}", *QUICK]
+    assert main(["validate", *arguments]) == 2
+    assert "no such file now; pass reference=FILE" in capsys.readouterr().err
+    assert main(["validate", *arguments, f"reference={moved / 'showers.h5'}"]) == 2
+    assert "no such file now; pass training=FILE" in capsys.readouterr().err
