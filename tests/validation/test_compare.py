@@ -36,10 +36,17 @@ def hotter(make_showers: Callable[..., Showers], measure_toy: Measure) -> dict[s
 
 def test_every_metric_has_value_error_floor_and_n(hotter: dict[str, Comparison]) -> None:
     assert list(hotter) == [metric.name for metric in METRICS]
+    without = {
+        name: compared.estimate.status
+        for name, compared in hotter.items()
+        if compared.as_dict()["value"] is None
+    }
+    no_peak = dict.fromkeys((name for name in BY_NAME if name.startswith("mip_")), UNDEFINED)
+    assert without == {"latent_share": NO_RUN, "memorisation": NO_TRAINING, **no_peak}
     for name, compared in hotter.items():
         entry = compared.as_dict()
         json.dumps(entry, allow_nan=False)
-        if compared.estimate.status in (NO_RUN, NO_TRAINING, UNDEFINED):
+        if name in without:
             continue
         assert (entry["n"], entry["floor_n"]) == (60, 40), name
         assert entry["uncertainty"] >= 0, name

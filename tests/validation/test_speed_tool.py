@@ -32,3 +32,4 @@ def test_speed_is_printed(
     result = json.loads(capsys.readouterr().out)
     assert (result["showers"], result["hits"]) == (20, 800)
     assert result["hits_per_second"] == pytest.approx(800 / result["seconds"])
+    assert 0 < result["seconds"] < 60 and 0 < result["peak_memory_MB"]

@@ -80,7 +80,7 @@ class Metric:
         compare: The comparison.
         ideal: Value of samples that are alike.
         more_is_better: Whether a bound is a least value; else it is the largest |value|.
-        group: Heading under which it is listed.
+        group: What kind of metric it is: of classifiers, of the feature space, of sanity, ...
     """
 
     name: str
