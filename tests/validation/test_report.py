@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,10 +13,11 @@ import torch
 from pointcalo.validation.compare import Comparison
 from pointcalo.validation.judgement import Judgement
 from pointcalo.validation.metrics import METRICS, Estimate
-from pointcalo.validation.metrics.estimate import TOO_FEW
+from pointcalo.validation.metrics.estimate import TOO_FEW, UNDEFINED
 from pointcalo.validation.report.curves import Curve, deviation
 from pointcalo.validation.report.drawing import legend_label
 from pointcalo.validation.report.files import write_metrics, write_slices
+from pointcalo.validation.report.numbers import pair, with_unit
 from pointcalo.validation.report.verdict import is_of, statement, verdict_lines, worst
 from pointcalo.validation.slices import Slice, SliceComparison
 
@@ -94,3 +96,16 @@ def test_words_name_the_bin_that_deviates_most() -> None:
 @pytest.mark.parametrize(("label", "shown"), [("_a", " _a"), ("$x$", r"\$x\$"), ("a" * 40, None)])
 def test_labels_are_shown_as_they_are(label: str, shown: str | None) -> None:
     assert legend_label(label) == (shown or "a" * 27 + "…")
+
+
+def test_numbers_have_the_digits_of_their_errors() -> None:
+    assert pair(Estimate(0.12345, 0.0123, 100)) == "0.123 ± 0.012"
+    assert pair(Estimate(1234.5, 123.0, 100)) == "1234 ± 123"
+    assert with_unit(compared("wasserstein_radial", 0.3, 0.1)) == "0.300 ± 0.010 mm"
+
+
+@pytest.mark.parametrize("status", [TOO_FEW, UNDEFINED, "no run"])
+def test_what_has_no_value_is_said_in_words(status: str) -> None:
+    none = Estimate(math.nan, math.nan, 10, status)
+    assert pair(none) == status
+    assert with_unit(Comparison(BY_NAME["wasserstein_radial"], none, none)) == status
