@@ -7,7 +7,7 @@ from pointcalo.validation.metrics.estimate import OK, UNDEFINED, Estimate
 
 
 def pair(estimate: Estimate) -> str:
-    """Value and error with the digits that the first two of the error have; or why there is none."""
+    """Value and error with the digits of the first two of the error; or why there is none."""
     if not _has_value(estimate):
         return note(estimate) or UNDEFINED
     error = estimate.uncertainty
