@@ -134,6 +134,7 @@ def _slices(config: DictConfig, samples: Samples, judged: Judged) -> list:
 
 def _about(config: DictConfig, samples: Samples) -> dict[str, str]:
     versions = [f"{name} {version(name)}" for name in PACKAGES]
+    typed = [text.lstrip("+") for text in HydraConfig.get().overrides.task]
     return {
         "geometry": f"{samples.geometry.name}, hash {samples.geometry.hash}",
         "showers of the reference": samples.description,
@@ -142,12 +143,5 @@ def _about(config: DictConfig, samples: Samples) -> dict[str, str]:
         "versions": ", ".join(
             [f"pointcalo {pointcalo.__version__}", f"Python {platform.python_version()}", *versions]
         ),
-        "command": shlex.join(["pointcalo", "validate", *_overrides(config)]),
+        "command": shlex.join(["pointcalo", "validate", *typed]),
     }
-
-
-def _overrides(config: DictConfig) -> list[str]:
-    """What was typed behind the command, or the keys that are set where nothing was typed."""
-    if HydraConfig.initialized():
-        return [text.lstrip("+") for text in HydraConfig.get().overrides.task]
-    return [f"{key}={value}" for key, value in config.items() if isinstance(value, str | int)]
