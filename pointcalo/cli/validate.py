@@ -47,7 +47,8 @@ def run(config: DictConfig) -> int:
         about = _about(config, samples)
         report = Report(samples.reference, judgements, samples.floor, about)
         report.write(folder)
-    print("\n".join(report.verdict()))
+    for line in report.verdict():
+        print(line)
     for judgement in judgements:
         for line in judgement.broken:
             of = f" by {judgement.label}" if len(judgements) > 1 else ""

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -11,7 +12,7 @@ from pointcalo.validation.metrics.auc_features import (
     auc_features,
     held_out_scores,
 )
-from pointcalo.validation.metrics.estimate import DIFFERENT_INCIDENT, OK, TOO_FEW, UNDEFINED
+from pointcalo.validation.metrics.estimate import DIFFERENT_INCIDENT, OK, TOO_FEW
 from pointcalo.validation.pairing import same_incident
 
 Measure = Callable[[Showers], Measurement]
@@ -62,14 +63,15 @@ def test_other_incident_particles_are_flagged(make_showers: Callable[..., Shower
 def test_other_incident_particles_satisfy_no_bound(
     make_showers: Callable[..., Showers], measure_toy: Measure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pointcalo.validation.metrics.auc_features.MIN_SHOWERS", 20)
-    first, second = (make_showers(20, seed=1, incident_seed=seed) for seed in (0, 1))
+    monkeypatch.setattr("pointcalo.validation.metrics.auc_features.MIN_SHOWERS", 100)
+    first, second = (make_showers(100, seed=1, incident_seed=seed) for seed in (0, 1))
     assert auc_features(Pair(measure_toy(first), measure_toy(second))).status == DIFFERENT_INCIDENT
 
 
 def test_a_handful_of_showers_has_no_auc(
     make_showers: Callable[..., Showers], measure_toy: Measure
 ) -> None:
-    showers = make_showers(9, seed=1)
+    showers = make_showers(99, seed=1)
     auc = auc_features(Pair(measure_toy(showers), measure_toy(showers)))
-    assert (auc.status, auc.n) == (UNDEFINED, 9)
+    assert (auc.status, auc.n) == (TOO_FEW, 99)
+    assert math.isnan(auc.value)

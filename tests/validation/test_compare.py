@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pointcalo.showers import ENERGY, Showers
+from pointcalo.showers import ENERGY, TIME, Showers
 from pointcalo.validation.compare import (
     Comparison,
     broken_bounds,
@@ -42,7 +42,8 @@ def test_every_metric_has_value_error_floor_and_n(hotter: dict[str, Comparison])
         if compared.as_dict()["value"] is None
     }
     no_peak = dict.fromkeys((name for name in BY_NAME if name.startswith("mip_")), UNDEFINED)
-    assert without == {"latent_share": NO_RUN, "memorisation": NO_TRAINING, **no_peak}
+    no_showers = {"auc_features": TOO_FEW, "latent_share": NO_RUN, "memorisation": NO_TRAINING}
+    assert without == {**no_showers, **no_peak}
     for name, compared in hotter.items():
         entry = compared.as_dict()
         json.dumps(entry, allow_nan=False)
@@ -116,7 +117,7 @@ def test_a_handful_of_showers_is_refused(
 def test_showers_without_hits_among_others_do_no_harm(
     make_showers: Callable[..., Showers], measure_toy: Measure
 ) -> None:
-    reference = make_showers(40, seed=1)
+    reference = make_showers(120, seed=1)
     lost = reference.keep(reference.index % 4 > 0)
     first, second = measure_toy(reference), measure_toy(lost)
     found = compare(first, second, Floor(first, second, ""))
@@ -134,3 +135,16 @@ def test_the_ideal_stands_in_where_there_is_no_floor() -> None:
     assert Comparison(BY_NAME["image_mean"], far, few).excess == 0.0
     same = Estimate(0.1, 0.1, 60)
     assert Comparison(BY_NAME["response_bias"], far, same).excess == pytest.approx(2**0.5)
+
+
+def test_a_sample_without_times_is_no_sample_at_other_times(
+    make_showers: Callable[..., Showers], measure_toy: Measure
+) -> None:
+    showers = make_showers(20, seed=1)
+    points = showers.points.clone()
+    points[:, TIME] = 0.0
+    timed, timeless = measure_toy(showers), measure_toy(showers.replace(points=points))
+    metrics = [metric for metric in METRICS if metric.observable == "hit_delay"]
+    found = compare(timed, timeless, Floor(timed, timed, ""), metrics=metrics)
+    assert {c.estimate.status for c in found.values()} == {UNDEFINED}
+    assert {c.floor.status for c in found.values()} == {OK}

@@ -18,7 +18,7 @@ from pointcalo.validation.report.curves import Curve, deviation
 from pointcalo.validation.report.drawing import legend_label
 from pointcalo.validation.report.files import write_metrics, write_slices
 from pointcalo.validation.report.numbers import pair, with_unit
-from pointcalo.validation.report.verdict import is_of, statement, verdict_lines, worst
+from pointcalo.validation.report.verdict import statement, verdict_lines, worst
 from pointcalo.validation.slices import Slice, SliceComparison
 
 BY_NAME = {metric.name: metric for metric in METRICS}
@@ -79,7 +79,6 @@ def test_the_verdict_says_whether_the_floor_is_left() -> None:
 def test_each_observable_stands_once_among_the_worst() -> None:
     found = worst(judgement("a").comparisons)
     assert [one.metric.name for one in found] == ["ks_hits", "wasserstein_layer_hits"]
-    assert is_of("ks_hits", "hits") and not is_of("wasserstein_layer_hits", "hits")
 
 
 def test_words_name_the_bin_that_deviates_most() -> None:

@@ -18,6 +18,7 @@ from pointcalo.validation.metrics.metric import Metric, Pair
 
 MIN_SHOWERS = 1000
 MIN_PAIRS = 10
+MIN_TO_SPLIT = 100  # with fewer the trees cannot split, and 0.5 would say nothing
 FOLDS = 5
 BOOTSTRAPS = 200
 SHARED_TRAINING = 2**0.5
@@ -38,14 +39,14 @@ def auc_features(pair: Pair) -> Estimate:
 
     Returns:
         The AUC with its error (see `SHARED_TRAINING`); status "too few" below 1000 showers a side,
-        "different incident particles" where the pairs are none, "undefined" below 10 pairs. None
+        "different incident particles" where the pairs are none; no value below 100 pairs. None
         of these satisfies a bound.
 
     Source: as a measure of generators: Krause and Shih 2021, arXiv:2106.05285.
     """
     n = pair.n
-    if n < MIN_PAIRS:
-        return Estimate.missing(n)
+    if n < MIN_TO_SPLIT:
+        return Estimate.missing(n, TOO_FEW)
     sides = (side.feature_matrix[:n].numpy() for side in (pair.reference, pair.generated))
     return auc_over_seeds(pair, n, partial(held_out_scores, *sides))
 

@@ -80,6 +80,7 @@ class Metric:
         compare: The comparison.
         ideal: Value of samples that are alike.
         more_is_better: Whether a bound is a least value; else it is the largest |value|.
+        observable: Name of the observable whose distributions it compares; empty: of none alone.
         group: What kind of metric it is: of classifiers, of the feature space, of sanity, ...
     """
 
@@ -91,6 +92,7 @@ class Metric:
     compare: Callable[[Pair], Estimate] = field(repr=False)
     ideal: float = 0.0
     more_is_better: bool = False
+    observable: str = ""
     group: str = "samples as a whole"
 
     def __call__(self, pair: Pair) -> Estimate:

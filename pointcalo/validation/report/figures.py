@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pointcalo.validation.metrics.spectrum import MipPeak
 from pointcalo.validation.observables import Observable
 from pointcalo.validation.report.curves import Curve, ratio
 from pointcalo.validation.report.drawing import (
@@ -25,7 +26,12 @@ MARGINS = {"left": 0.16, "right": 0.97, "top": 0.97, "bottom": 0.12, "hspace": 0
 
 
 def comparison_figure(
-    observable: Observable, reference: Curve, generated: Mapping[str, Curve], *, layered: bool
+    observable: Observable,
+    reference: Curve,
+    generated: Mapping[str, Curve],
+    *,
+    layered: bool,
+    peaks: Mapping[str, MipPeak] | None = None,
 ) -> str:
     """SVG of an observable in all samples, bands and bars being standard errors.
 
@@ -34,6 +40,7 @@ def comparison_figure(
         reference: Its curve in the reference.
         generated: Its curves in the generated samples, by label.
         layered: Whether the curves are means in each detector layer.
+        peaks: MIP peaks fitted to the samples, drawn over them, by label.
 
     Returns:
         The text of the SVG, the same for the same curves.
@@ -42,6 +49,7 @@ def comparison_figure(
         figure = Figure(figsize=(5.2, 4.6))
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1], gridspec_kw=MARGINS)
         _draw(upper, reference, generated)
+        _draw_peaks(upper, list(generated), peaks or {})
         _draw_ratio(lower, reference, list(generated.values()))
         upper.set_ylabel(_height_label(observable, layered))
         axis = quantity(observable.axis or observable.title, observable.unit)
@@ -70,6 +78,16 @@ def _draw(axes: Axes, reference: Curve, generated: Mapping[str, Curve]) -> None:
             flow="none",
         )
     axes.legend(loc="upper right", fontsize=11 if len(generated) < 4 else 9)
+
+
+def _draw_peaks(axes: Axes, labels: Sequence[str], peaks: Mapping[str, MipPeak]) -> None:
+    colours = {"reference": REFERENCE_COLOUR}
+    colours |= {
+        label: colour for label, (colour, *_) in zip(labels, looks(len(labels)), strict=True)
+    }
+    for label, peak in peaks.items():
+        energy = np.linspace(*peak.window, 100)
+        axes.plot(energy, peak.density(energy), color=colours[label], linewidth=0.8)
 
 
 def _draw_ratio(axes: Axes, reference: Curve, generated: Sequence[Curve]) -> None:

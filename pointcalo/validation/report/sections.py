@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pointcalo.validation.images import average_shower, image_window
 from pointcalo.validation.judgement import Judgement
 from pointcalo.validation.measurement import Measurement
+from pointcalo.validation.metrics.spectrum import MipPeak, mip_peak
 from pointcalo.validation.observables import HEADINGS, Observable
 from pointcalo.validation.report.curves import Curve, deviation
 from pointcalo.validation.report.events import SHARES
@@ -22,7 +23,6 @@ from pointcalo.validation.report.maps import (
 )
 from pointcalo.validation.report.markup import picture
 from pointcalo.validation.report.numbers import pair, with_unit
-from pointcalo.validation.report.verdict import is_of
 
 Drawn = Mapping[Observable, tuple[Curve, Mapping[str, Curve]]]
 
@@ -110,10 +110,28 @@ def _figure(
 ) -> str:
     reference, generated = curves
     layered = measurement.values[observable.name].num_groups > 1
-    svg = comparison_figure(observable, reference, generated, layered=layered)
+    peaks = _peaks(measurement, judgements) if observable.name == "cell_energy" else {}
+    svg = comparison_figure(observable, reference, generated, layered=layered, peaks=peaks)
     seen = "; ".join(f"{name}: {deviation(one, reference)}" for name, one in generated.items())
-    caption = f"{observable.title}. {_distances(observable, judgements)}"
+    caption = (
+        f"{observable.title}. {_distances(observable, judgements)} {_peak_words(peaks)}".strip()
+    )
     return picture(svg, f"{observable.title}, with the ratio below. {seen}.", caption)
+
+
+def _peaks(reference: Measurement, judgements: Sequence[Judgement]) -> dict[str, MipPeak]:
+    """The MIP peak of each sample that has one."""
+    samples = {"reference": reference, **{j.label: j.sample.measurement for j in judgements}}
+    found = {label: mip_peak(measurement) for label, measurement in samples.items()}
+    return {label: peak for label, peak in found.items() if peak is not None}
+
+
+def _peak_words(peaks: Mapping[str, MipPeak]) -> str:
+    fits = [
+        f"{label} at {peak.position:.4g} MeV, width {peak.width:.3g} MeV"
+        for label, peak in peaks.items()
+    ]
+    return f"Fitted MIP peak (lines): {'; '.join(fits)}." if fits else ""
 
 
 def _distances(observable: Observable, judgements: Sequence[Judgement]) -> str:
@@ -122,8 +140,8 @@ def _distances(observable: Observable, judgements: Sequence[Judgement]) -> str:
     for judgement in judgements:
         metrics = [
             f"{c.metric.title.partition(':')[0]} {with_unit(c)} (floor {pair(c.floor)})"
-            for name, c in judgement.comparisons.items()
-            if is_of(name, observable.name)
+            for c in judgement.comparisons.values()
+            if c.metric.observable == observable.name
         ]
         shown = metrics if len(judgements) == 1 else metrics[:1]
         if shown:

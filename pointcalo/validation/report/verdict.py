@@ -48,12 +48,7 @@ def worst(comparisons: Mapping[str, Comparison], number: int = 6) -> list[Compar
     """The observables farthest above their floor in standard errors, by their worst metric."""
     found = []
     for observable in OBSERVABLES:
-        metrics = [c for name, c in comparisons.items() if is_of(name, observable.name)]
+        metrics = [c for c in comparisons.values() if c.metric.observable == observable.name]
         found += [max(metrics, key=lambda compared: compared.excess)] if metrics else []
     ranked = sorted(found, key=lambda compared: -compared.excess)
     return [compared for compared in ranked[:number] if compared.excess > 0]
-
-
-def is_of(metric: str, observable: str) -> bool:
-    """Whether a metric compares this observable: its name is `kind_observable`."""
-    return metric.partition("_")[2] == observable
