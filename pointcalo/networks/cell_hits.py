@@ -46,13 +46,13 @@ class CellHits:
         return len(self.weight)
 
     @property
-    def points(self) -> Tensor:
+    def features(self) -> Tensor:
         """What a score has slopes in: log energy, delay and weight, ``[H, 3]``."""
         return torch.stack([self.log_energy, self.delay, self.weight], dim=-1)
 
-    def moved(self, points: Tensor) -> "CellHits":
-        """The same hits with other `points` ``[H, 3]``."""
-        energy, delay, weight = points.unbind(dim=-1)
+    def with_features(self, features: Tensor) -> "CellHits":
+        """The same hits with other features ``[H, 3]``."""
+        energy, delay, weight = features.unbind(dim=-1)
         return replace(self, log_energy=energy, delay=delay, weight=weight)
 
 

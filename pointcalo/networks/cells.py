@@ -233,8 +233,15 @@ class CellGenerator(nn.Module):
         seen.learn(among.where(hits.turn[among.source] < hits.turn[among.target]), relative)
         return self.energy(layer[row], place, seen.features()), left, excess_left
 
-    def hits(self, showers: Showers) -> CellHits:
-        """Hits of showers above threshold, with cells, as a critic sees them."""
+    def imitated(
+        self, latent: Tensor, incident: Incident, profile: Profile, noise: Noise
+    ) -> CellHits:
+        """New showers as a critic sees them, with gradients where these are on; see a call."""
+        showers = self(latent, incident, profile, noise)
+        return self.followed(showers, latent) if torch.is_grad_enabled() else self.real(showers)
+
+    def real(self, showers: Showers) -> CellHits:
+        """Showers above threshold, with cells, as a critic sees them."""
         cells, edges, uv = cells_and_edges(showers, self.geometry)
         area = self.geometry.area(cells.cell)
         energy = log_energy(showers, self.geometry)
@@ -248,7 +255,7 @@ class CellGenerator(nn.Module):
             showers: made by a call, on cells.
             latent: that they were made with, ``[S, Z]``.
         """
-        made = self.hits(showers)
+        made = self.real(showers)
         cells, edges = made.cells, made.edges
         profile = Profile.of(showers, self.geometry)
         budget = Budget(self.geometry, profile)

@@ -55,6 +55,10 @@ class PointSet:
         """Detector layer of each point, ``[P]``."""
         return self.slot % self.counts.shape[1]
 
+    def with_features(self, features: Tensor) -> "PointSet":
+        """Points in the same layers with other features ``[P, 4]``."""
+        return PointSet(features, self.counts)
+
     def by_energy(self) -> "PointSet":
         """The same points, the most energetic of each layer first."""
         order = self.features[:, ENERGY].argsort(descending=True, stable=True)

@@ -73,6 +73,16 @@ class SetGenerator(nn.Module):
         points, _ = self._points_and_excess(latent, incident, profile, noise)
         return points
 
+    def real(self, showers: Showers) -> PointSet:
+        """Showers on cells as a critic sees them."""
+        return self.coordinates.encode(showers)
+
+    def imitated(
+        self, latent: Tensor, incident: Incident, profile: Profile, noise: Noise
+    ) -> PointSet:
+        """New showers as a critic sees them; arguments as for a call."""
+        return self.points(latent, incident, profile, noise).by_energy()
+
     @torch.no_grad()
     def forward(
         self,

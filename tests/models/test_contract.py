@@ -27,11 +27,17 @@ def cells(geometry: Geometry) -> CellGenerator:
     return CellGenerator(geometry, latent=3, width=16)
 
 
+def points(geometry: Geometry) -> SetGenerator:
+    return SetGenerator(geometry, latent=3, width=16)
+
+
 MODELS: dict[str, Callable[[Geometry], Model]] = {
     "gan": lambda g: GAN(ProfileModel(g, width=16), cells(g), critic_width=16),
     "gan-hinge": lambda g: GAN(ProfileModel(g, width=16), cells(g), loss="hinge"),
     "vae": lambda g: VAE(ProfileModel(g, width=16), cells(g)),
-    "wgan": lambda g: WGAN(ProfileModel(g, width=16), SetGenerator(g, latent=3, width=16)),
+    "gan-set": lambda g: GAN(ProfileModel(g, width=16), points(g), critic_width=16),
+    "wgan": lambda g: WGAN(ProfileModel(g, width=16), cells(g), critic_width=16),
+    "wgan-set": lambda g: WGAN(ProfileModel(g, width=16), points(g)),
 }
 
 

@@ -94,7 +94,7 @@ def test_gradients_say_where_the_mean_of_new_showers_goes(
     with torch.no_grad():
         for sign in (1, -1):
             parameter.add_(sign * step * direction)
-            found.append(float(quantity(generator.hits(made_by(generator, showers)))))
+            found.append(float(quantity(generator.real(made_by(generator, showers)))))
             parameter.sub_(sign * step * direction)
     slope = (found[0] - found[1]) / (2 * step)
     assert 0.5 < slope / float(gradient.norm()) < 2.0
@@ -102,7 +102,7 @@ def test_gradients_say_where_the_mean_of_new_showers_goes(
 
 def test_followed_hits_are_the_hits_themselves(generator: CellGenerator, showers: Showers) -> None:
     made = made_by(generator, showers)
-    hits, followed = generator.hits(made), generator.followed(made, torch.zeros(NUMBER, 2))
+    hits, followed = generator.real(made), generator.followed(made, torch.zeros(NUMBER, 2))
     assert torch.equal(followed.weight, torch.ones(len(hits)))
     torch.testing.assert_close(followed.log_energy, hits.log_energy, atol=2e-3, rtol=1e-3)
     torch.testing.assert_close(followed.delay, hits.delay)
@@ -110,7 +110,7 @@ def test_followed_hits_are_the_hits_themselves(generator: CellGenerator, showers
 
 def score(critic: CellCritic, generator: CellGenerator, showers: Showers) -> Tensor:
     profile = Profile.of(showers, generator.geometry)
-    return critic(generator.hits(showers), showers.incident, profile)
+    return critic(generator.real(showers), showers.incident, profile)
 
 
 def test_scores_do_not_depend_on_the_batch_or_on_the_order_of_hits(
@@ -135,9 +135,9 @@ def test_a_hit_without_weight_is_as_good_as_absent(
     some = showers[:3]
     profile = Profile.of(some, generator.geometry)
     kept = torch.arange(some.num_points) % 5 > 0
-    hits = generator.hits(some)
+    hits = generator.real(some)
     faded = replace(hits, weight=kept.float())
-    fewer = generator.hits(some.keep(kept))
+    fewer = generator.real(some.keep(kept))
     torch.testing.assert_close(
         critic(faded, some.incident, profile),
         critic(fewer, some.incident, profile),

@@ -1,0 +1,23 @@
+"""The critic that sees what a generator makes."""
+
+from torch import nn
+
+from pointcalo.networks.cell_critic import CellCritic
+from pointcalo.networks.cells import CellGenerator
+from pointcalo.networks.set_critic import SetCritic
+from pointcalo.networks.set_generator import SetGenerator
+
+
+def critic_of(generator: nn.Module, width: int) -> SetCritic | CellCritic:
+    """A critic of a generator's showers, with hidden layers of that width.
+
+    Raises:
+        ValueError: a generator of another kind.
+    """
+    for kind, critic in ((CellGenerator, CellCritic), (SetGenerator, SetCritic)):
+        if isinstance(generator, kind):
+            return critic(generator.geometry, width=width, conditions=generator.conditions)
+    raise ValueError(
+        f"network: got {type(generator).__name__}, of which there is no critic; expected "
+        "network=cells or network=set"
+    )
