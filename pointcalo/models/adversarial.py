@@ -48,14 +48,14 @@ class Adversarial(Model):
         profile: ProfileModel,
         generator: CellGenerator | SetGenerator,
         *,
-        critic_width: int,
-        critic_steps: int,
-        penalty: float,
-        adversarial: float,
-        likelihood: float,
-        learning_rate: float,
-        critic_learning_rate: float,
-        profile_learning_rate: float,
+        critic_width: int = 48,
+        critic_steps: int = 2,
+        penalty: float = 1.0,
+        adversarial: float = 1.0,
+        likelihood: float = 1.0,
+        learning_rate: float = 5e-4,
+        critic_learning_rate: float = 1e-3,
+        profile_learning_rate: float = 1e-3,
     ) -> None:
         super().__init__()
         self.profile = profile

@@ -24,9 +24,10 @@ class GAN(Adversarial):
     """Profile model, and a generator of cells or sets trained against a critic.
 
     Args:
-        profile: see `Adversarial`, as the others that are not named here.
+        profile: model of hits and energy per layer.
         generator: of cells or of sets.
         loss: nonsaturating or hinge.
+        settings: see `Adversarial`.
 
     Raises:
         ValueError: an unknown loss, or a generator of which there is no critic.
@@ -38,29 +39,11 @@ class GAN(Adversarial):
         generator: CellGenerator | SetGenerator,
         *,
         loss: str = "nonsaturating",
-        critic_width: int = 48,
-        critic_steps: int = 2,
-        penalty: float = 1.0,
-        adversarial: float = 0.05,
-        likelihood: float = 1.0,
-        learning_rate: float = 3e-4,
-        critic_learning_rate: float = 1e-3,
-        profile_learning_rate: float = 1e-3,
+        **settings: float,
     ) -> None:
         if loss not in LOSSES:
             raise ValueError(f"model.loss: got {loss!r}, expected {' or '.join(LOSSES)}")
-        super().__init__(
-            profile,
-            generator,
-            critic_width=critic_width,
-            critic_steps=critic_steps,
-            penalty=penalty,
-            adversarial=adversarial,
-            likelihood=likelihood,
-            learning_rate=learning_rate,
-            critic_learning_rate=critic_learning_rate,
-            profile_learning_rate=profile_learning_rate,
-        )
+        super().__init__(profile, generator, **settings)
         self.loss = loss
 
     def told_apart(self, real: Tensor, imitated: Tensor) -> Tensor:

@@ -13,48 +13,14 @@ import torch
 from torch import Tensor
 
 from pointcalo.models.adversarial import Adversarial, Sample
-from pointcalo.networks.cells import CellGenerator
 from pointcalo.networks.point_set import PointSet
-from pointcalo.networks.profile import Profile, ProfileModel
-from pointcalo.networks.set_generator import SetGenerator
+from pointcalo.networks.profile import Profile
 from pointcalo.nn.gradient_penalty import gradient_penalty, squared_slope
 from pointcalo.showers import Incident, ptr_from_counts
 
 
 class WGAN(Adversarial):
-    """Profile model, and a generator of cells or sets trained against a critic of slope 1.
-
-    Args:
-        profile: see `Adversarial`, as the others.
-        generator: of cells or of sets.
-    """
-
-    def __init__(
-        self,
-        profile: ProfileModel,
-        generator: CellGenerator | SetGenerator,
-        *,
-        critic_width: int = 48,
-        critic_steps: int = 3,
-        penalty: float = 10.0,
-        adversarial: float = 1.0,
-        likelihood: float = 1.0,
-        learning_rate: float = 5e-4,
-        critic_learning_rate: float = 1e-3,
-        profile_learning_rate: float = 2e-3,
-    ) -> None:
-        super().__init__(
-            profile,
-            generator,
-            critic_width=critic_width,
-            critic_steps=critic_steps,
-            penalty=penalty,
-            adversarial=adversarial,
-            likelihood=likelihood,
-            learning_rate=learning_rate,
-            critic_learning_rate=critic_learning_rate,
-            profile_learning_rate=profile_learning_rate,
-        )
+    """Profile model, and a generator of cells or sets trained against a critic of slope 1."""
 
     def told_apart(self, real: Tensor, imitated: Tensor) -> Tensor:
         """The distance that the critic sees, negative."""
