@@ -14,10 +14,16 @@ def critic_of(generator: nn.Module, width: int) -> SetCritic | CellCritic:
     Raises:
         ValueError: a generator of another kind.
     """
-    for kind, critic in ((CellGenerator, CellCritic), (SetGenerator, SetCritic)):
-        if isinstance(generator, kind):
-            return critic(generator.geometry, width=width, conditions=generator.conditions)
+    if isinstance(generator, CellGenerator):
+        return CellCritic(generator.geometry, width=width, conditions=generator.conditions)
+    if isinstance(generator, SetGenerator):
+        return SetCritic(
+            generator.geometry,
+            width=width,
+            tokens=generator.tokens,
+            conditions=generator.conditions,
+        )
     raise ValueError(
-        f"network: got {type(generator).__name__}, of which there is no critic; expected "
-        "network=cells or network=set"
+        f"network: got {type(generator).__name__}, of which there is no critic; expected one of "
+        "cells or of sets"
     )

@@ -66,6 +66,11 @@ class PointSet:
         return PointSet(self.features[order], self.counts)
 
 
+def of_layer(layers: Tensor, width: int, points: PointSet) -> Tensor:
+    """What each point is told of its layer ``[P, W]``: of ``[S, L, M W]``, the mean of the M."""
+    return layers.unflatten(-1, (-1, width)).mean(dim=2).flatten(0, 1)[points.slot]
+
+
 class PointCoordinates(nn.Module):
     """From hits on cells to features and back.
 

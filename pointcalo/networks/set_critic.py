@@ -8,9 +8,10 @@ from torch.nn.functional import leaky_relu
 
 from pointcalo.geometry import Geometry
 from pointcalo.networks.context import LayerContext
-from pointcalo.networks.point_set import FEATURES, PointSet
+from pointcalo.networks.point_set import FEATURES, PointSet, of_layer
 from pointcalo.networks.profile import Profile
-from pointcalo.nn.epic import SLOPE, LayersToPoints, PointsToLayers
+from pointcalo.nn.epic import SLOPE
+from pointcalo.nn.exchange import exchanges, layer_width
 from pointcalo.nn.mlp import mlp
 from pointcalo.showers import Incident, Showers
 
@@ -22,6 +23,7 @@ class SetCritic(nn.Module):
         geometry: the detector.
         width: size of the hidden layers.
         blocks: times that points hear of their layer and are pooled again.
+        tokens: tokens of a layer that its points attend to; 0: means and sums instead.
         conditions: names of the extra columns of incident particles that it depends on.
     """
 
@@ -31,14 +33,15 @@ class SetCritic(nn.Module):
         *,
         width: int = 48,
         blocks: int = 1,
+        tokens: int = 0,
         conditions: Sequence[str] = (),
     ) -> None:
         super().__init__()
-        self.context = LayerContext(geometry, width=width, conditions=conditions)
+        known = layer_width(width, tokens)
+        self.context = LayerContext(geometry, width=known, conditions=conditions)
         self.first = nn.Linear(FEATURES, width)
-        self.pool = nn.ModuleList(PointsToLayers(width) for _ in range(blocks + 1))
-        self.spread = nn.ModuleList(LayersToPoints(width) for _ in range(blocks))
-        self.head = mlp([2 * width, width, 1])
+        self.pool, self.spread = exchanges(width, tokens, pools=blocks + 1, spreads=blocks)
+        self.head = mlp([2 * known, width, 1])
 
     def fit(self, showers: Showers) -> None:
         """Fit the buffers of normalisation to training showers."""
@@ -47,8 +50,8 @@ class SetCritic(nn.Module):
     def forward(self, points: PointSet, incident: Incident, profile: Profile) -> Tensor:
         """Scores ``[S]`` of sets of points with this profile."""
         layers = self.context(incident, profile)
-        hidden = self.first(points.features) + layers.flatten(0, 1)[points.slot]
-        hidden = leaky_relu(hidden, SLOPE)
+        told = of_layer(layers, self.first.out_features, points)
+        hidden = leaky_relu(self.first(points.features) + told, SLOPE)
         layers = self.pool[0](hidden, layers, points.slot_ptr)
         for pool, spread in zip(self.pool[1:], self.spread, strict=True):
             hidden = spread(hidden, layers, points.slot)

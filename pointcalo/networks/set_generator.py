@@ -9,9 +9,10 @@ from torch.nn.functional import leaky_relu
 from pointcalo.geometry import Geometry
 from pointcalo.networks.candidates import Beyond
 from pointcalo.networks.context import LayerContext
-from pointcalo.networks.point_set import ENERGY, FEATURES, PointCoordinates, PointSet
+from pointcalo.networks.point_set import ENERGY, FEATURES, PointCoordinates, PointSet, of_layer
 from pointcalo.networks.profile import Profile
-from pointcalo.nn.epic import SLOPE, LayersToPoints, PointsToLayers
+from pointcalo.nn.epic import SLOPE
+from pointcalo.nn.exchange import exchanges, layer_width
 from pointcalo.projection.distinct import distinct_cells
 from pointcalo.showers import Incident, Showers, ptr_from_counts, segment_softmax
 from pointcalo.showers.noise import Noise
@@ -23,20 +24,25 @@ class SetGenerator(nn.Module):
     """Generator of showers as sets of points, given their profile.
 
     Points start as noise and are moved by blocks in which they exchange through their layer and
-    their shower. The energies above threshold are shares of what the profile gives a layer, so that
-    no hit falls below threshold. `points` is differentiable; calling the generator puts the points
-    on different cells, the most energetic first, each on the nearest that is free. Points outside
-    every cell go to the nearest one, too, and are counted.
+    their shower: by means and sums, or by attention to a few tokens of their layer. The energies
+    above threshold are shares of what the profile gives a layer, so that no hit falls below
+    threshold. `points` is differentiable; calling the generator puts the points on different cells,
+    the most energetic first, each on the nearest that is free. Points outside every cell go to the
+    nearest one, too, and are counted.
 
     Args:
         geometry: the detector.
         latent: size Z of the latent vector.
         width: size of the hidden layers.
         blocks: number of exchanges.
+        tokens: tokens of a layer that its points attend to; 0: means and sums instead.
         conditions: names of the extra columns of incident particles that it depends on.
 
     Attributes:
         num_outside: points outside every cell, in all calls.
+
+    Raises:
+        ValueError: fewer than 0 tokens, or a width that attention cannot share among its heads.
     """
 
     num_outside: int = 0
@@ -48,6 +54,7 @@ class SetGenerator(nn.Module):
         latent: int = 8,
         width: int = 48,
         blocks: int = 2,
+        tokens: int = 0,
         conditions: Sequence[str] = (),
     ) -> None:
         super().__init__()
@@ -55,10 +62,12 @@ class SetGenerator(nn.Module):
         self.latent = latent
         self.coordinates = PointCoordinates(geometry)
         self.conditions = tuple(conditions)
-        self.context = LayerContext(geometry, width=width, latent=latent, conditions=conditions)
+        self.tokens = tokens
+        self.context = LayerContext(
+            geometry, width=layer_width(width, tokens), latent=latent, conditions=conditions
+        )
         self.first = nn.Linear(FEATURES, width)
-        self.pool = nn.ModuleList(PointsToLayers(width) for _ in range(blocks))
-        self.spread = nn.ModuleList(LayersToPoints(width) for _ in range(blocks))
+        self.pool, self.spread = exchanges(width, tokens, pools=blocks, spreads=blocks)
         self.last = nn.Linear(width, FEATURES)
 
     def fit(self, showers: Showers) -> None:
@@ -132,7 +141,7 @@ class SetGenerator(nn.Module):
         empty = PointSet(latent.new_zeros(int(profile.counts.sum()), FEATURES), profile.counts)
         start = _noise_of(empty, noise)
         layers = self.context(incident, profile, latent)
-        points = self.first(start) + layers.flatten(0, 1)[empty.slot]
+        points = self.first(start) + of_layer(layers, self.first.out_features, empty)
         for pool, spread in zip(self.pool, self.spread, strict=True):
             layers = pool(points, layers, empty.slot_ptr)
             points = spread(points, layers, empty.slot)

@@ -31,13 +31,20 @@ def points(geometry: Geometry) -> SetGenerator:
     return SetGenerator(geometry, latent=3, width=16)
 
 
+def attention(geometry: Geometry) -> SetGenerator:
+    return SetGenerator(geometry, latent=3, width=16, tokens=3)
+
+
 MODELS: dict[str, Callable[[Geometry], Model]] = {
     "gan": lambda g: GAN(ProfileModel(g, width=16), cells(g), critic_width=16),
     "gan-hinge": lambda g: GAN(ProfileModel(g, width=16), cells(g), loss="hinge"),
     "vae": lambda g: VAE(ProfileModel(g, width=16), cells(g)),
+    "vae-kde": lambda g: VAE(ProfileModel(g, width=16), cells(g), latent="kde"),
     "gan-set": lambda g: GAN(ProfileModel(g, width=16), points(g), critic_width=16),
+    "gan-attention": lambda g: GAN(ProfileModel(g, width=16), attention(g), critic_width=16),
     "wgan": lambda g: WGAN(ProfileModel(g, width=16), cells(g), critic_width=16),
     "wgan-set": lambda g: WGAN(ProfileModel(g, width=16), points(g)),
+    "wgan-attention": lambda g: WGAN(ProfileModel(g, width=16), attention(g), critic_width=16),
 }
 
 

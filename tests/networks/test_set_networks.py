@@ -17,9 +17,14 @@ def showers(request: pytest.FixtureRequest) -> tuple[Geometry, Showers]:
     return geometry, blobs(geometry, 12)
 
 
-def fitted(geometry: Geometry, showers: Showers) -> SetGenerator:
+@pytest.fixture(params=[0, 3], ids=["set", "attention"])
+def tokens(request: pytest.FixtureRequest) -> int:
+    return request.param
+
+
+def fitted(geometry: Geometry, showers: Showers, tokens: int) -> SetGenerator:
     torch.manual_seed(2)
-    generator = SetGenerator(geometry, latent=3, width=16)
+    generator = SetGenerator(geometry, latent=3, width=16, tokens=tokens)
     generator.fit(showers)
     return generator
 
@@ -69,9 +74,9 @@ def test_energy_feature_agrees_with_encode(showers: tuple[Geometry, Showers]) ->
     torch.testing.assert_close(feature.sort().values, encoded.sort().values)
 
 
-def test_the_profile_is_kept_exactly(showers: tuple[Geometry, Showers]) -> None:
+def test_the_profile_is_kept_exactly(showers: tuple[Geometry, Showers], tokens: int) -> None:
     geometry, real = showers
-    made = draw(fitted(geometry, real), real, torch.arange(12))
+    made = draw(fitted(geometry, real, tokens), real, torch.arange(12))
     counts, energy = made.layer_sums(geometry.num_layers)
     wanted = Profile.of(real, geometry)
     assert torch.equal(counts, wanted.counts)
@@ -83,9 +88,11 @@ def test_the_profile_is_kept_exactly(showers: tuple[Geometry, Showers]) -> None:
     assert (key.diff() > 0).all()  # distinct cells in rising order
 
 
-def test_a_shower_does_not_depend_on_its_batch(showers: tuple[Geometry, Showers]) -> None:
+def test_a_shower_does_not_depend_on_its_batch(
+    showers: tuple[Geometry, Showers], tokens: int
+) -> None:
     geometry, real = showers
-    generator = fitted(geometry, real)
+    generator = fitted(geometry, real, tokens)
     together = draw(generator, real, torch.arange(12))
     for first in (0, 5):
         alone = draw(generator, real[first : first + 1], torch.tensor([first]))
@@ -95,9 +102,9 @@ def test_a_shower_does_not_depend_on_its_batch(showers: tuple[Geometry, Showers]
         )
 
 
-def test_empty_showers_and_single_hits() -> None:
+def test_empty_showers_and_single_hits(tokens: int) -> None:
     geometry = Geometry.load("toy")
-    generator = fitted(geometry, blobs(geometry, 12))
+    generator = fitted(geometry, blobs(geometry, 12), tokens)
     incident = incident_particles(2)
     counts = torch.zeros(2, geometry.num_layers, dtype=torch.int64)
     counts[1, 3] = 1
@@ -108,10 +115,11 @@ def test_empty_showers_and_single_hits() -> None:
     assert made.energy.tolist() == pytest.approx([2.5])
 
 
-def test_gradients_reach_every_parameter() -> None:
+def test_gradients_reach_every_parameter(tokens: int) -> None:
     geometry = Geometry.load("toy")
     real = blobs(geometry, 12)
-    generator, critic = fitted(geometry, real), SetCritic(geometry, width=16)
+    generator = fitted(geometry, real, tokens)
+    critic = SetCritic(geometry, width=16, tokens=tokens)
     critic.fit(real)
     profile = Profile.of(real, geometry)
     noise = Noise.for_showers(1, torch.arange(12))
@@ -124,10 +132,12 @@ def test_gradients_reach_every_parameter() -> None:
         assert all(bool((gradient != 0).any()) for gradient in gradients)
 
 
-def test_the_critic_ignores_the_order_of_points(showers: tuple[Geometry, Showers]) -> None:
+def test_the_critic_ignores_the_order_of_points(
+    showers: tuple[Geometry, Showers], tokens: int
+) -> None:
     geometry, real = showers
     torch.manual_seed(3)
-    critic = SetCritic(geometry, width=16)
+    critic = SetCritic(geometry, width=16, tokens=tokens)
     critic.fit(real)
     coordinates = PointCoordinates(geometry)
     coordinates.fit(real)
