@@ -10,8 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from pointcalo.geometry import Geometry
-from pointcalo.showers import Showers
+from pointcalo.networks.candidates import Beyond
+from pointcalo.networks.profile import Profile
+from pointcalo.showers import Incident, Showers
+from pointcalo.showers.noise import Noise
 
+LATENT_STREAM = 4  # of random numbers in sampling, beside the profile's 0 to 3
 SHOWERS_TO_FIT = 2000  # enough for the means and deviations of the inputs
 
 
@@ -82,6 +86,21 @@ class Model(nn.Module, ABC):
         Validation calls this without gradients: a term that needs them (a gradient penalty)
         enables them itself.
         """
+
+    def draw_latent(self, noise: Noise) -> Tensor:
+        """Latents to sample with, ``[S, Z]``: of a standard normal distribution."""
+        return noise.latent(self.generator.latent, stream=LATENT_STREAM)
+
+    def generate(
+        self,
+        latent: Tensor,
+        incident: Incident,
+        profile: Profile,
+        noise: Noise,
+        beyond: Beyond | None = None,
+    ) -> Showers:
+        """Sampled showers: the generator's; arguments as for a call of it."""
+        return self.generator(latent, incident, profile, noise, beyond)
 
     def on(self, geometry: Geometry) -> "Model":
         """This model, with its weights, on another geometry with the same layers.

@@ -10,12 +10,15 @@ listen.
 import torch
 from torch import Tensor
 
-from pointcalo.models.base import Model, Player, Stream, first_showers
+from pointcalo.models.base import LATENT_STREAM, Model, Player, Stream, first_showers
 from pointcalo.networks.cells import CellGenerator
 from pointcalo.networks.encoder import ShowerEncoder
+from pointcalo.networks.latent_memory import LatentMemory
 from pointcalo.networks.profile import ProfileModel
 from pointcalo.showers import Showers
 from pointcalo.showers.noise import Noise
+
+LATENTS = ("normal", "kde")
 
 
 class VAE(Model):
@@ -29,9 +32,10 @@ class VAE(Model):
         profile_learning_rate: of the profile model.
         warm_up: share of the training in which the KL term grows to its full weight.
         free_nats: nats a latent dimension may use without paying, mean over a batch.
+        latent: what samples are made with: normal, or kde (see `LatentMemory`).
 
     Raises:
-        ValueError: a generator without a likelihood.
+        ValueError: a generator without a likelihood; another latent.
     """
 
     def __init__(
@@ -44,12 +48,15 @@ class VAE(Model):
         profile_learning_rate: float = 3e-3,
         warm_up: float = 0.2,
         free_nats: float = 0.1,
+        latent: str = "normal",
     ) -> None:
         if not isinstance(generator, CellGenerator):
             raise ValueError(
                 f"model=vae needs a generator with a likelihood, got {type(generator).__name__}; "
                 "take network=cells"
             )
+        if latent not in LATENTS:
+            raise ValueError(f"model.latent: got {latent!r}, expected {' or '.join(LATENTS)}")
         super().__init__()
         self.profile = profile
         self.generator = generator
@@ -63,6 +70,7 @@ class VAE(Model):
         self.profile_learning_rate = profile_learning_rate
         self.warm_up = warm_up
         self.free_nats = free_nats
+        self.memory = LatentMemory(generator.latent) if latent == "kde" else None
         self.register_buffer("hits_per_shower", torch.tensor(1.0))
 
     def players(self) -> dict[str, Player]:
@@ -92,6 +100,8 @@ class VAE(Model):
         mirror = torch.randint(0, 2, (len(showers),), device=device) * 2.0 - 1.0
         mean, log_variance = self.encoder(showers, mirror)
         latent = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
+        if self.memory is not None and self.training:
+            self.memory.remember(latent)
         seed = int(torch.randint(2**62, (1,)))
         noise = Noise.for_showers(seed, torch.arange(len(showers), device=device))
         terms = self.generator.log_prob(showers, latent, noise, mirror)
@@ -99,7 +109,18 @@ class VAE(Model):
         losses["kl"] = self._kl(mean, log_variance) / self.hits_per_shower
         return losses
 
+    def draw_latent(self, noise: Noise) -> Tensor:
+        """Latents to sample with, ``[S, Z]``: normal, or like those of training showers."""
+        if self.memory is None:
+            return super().draw_latent(noise)
+        return self.memory.draw(noise, LATENT_STREAM)
+
     def _kl(self, mean: Tensor, log_variance: Tensor) -> Tensor:
-        kl = 0.5 * (mean**2 + log_variance.exp() - 1.0 - log_variance).mean(dim=0)
         weight = min(1.0, self.progress / self.warm_up) if self.warm_up > 0 else 1.0
-        return weight * kl.clamp_min(self.free_nats).sum()
+        return weight * kl_to_normal(mean, log_variance, self.free_nats)
+
+
+def kl_to_normal(mean: Tensor, log_variance: Tensor, free_nats: float) -> Tensor:
+    """Mean KL divergence of Gaussians ``[S, Z]`` from N(0, 1), at least so much a dimension."""
+    kl = 0.5 * (mean**2 + log_variance.exp() - 1.0 - log_variance).mean(dim=0)
+    return kl.clamp_min(free_nats).sum()

@@ -56,7 +56,7 @@ class BeyondEdges:
         passed = self._passes_by(incident)
         counts, energy = (v.masked_fill(passed, 0) for v in (profile.counts, profile.energy))
         parent = self._extended.parent_cell
-        showers = self._extension.generator(
+        showers = self._extension.generate(
             latent, incident, Profile(counts, energy), noise, Beyond(parent, self.radius)
         )
         showers = showers.keep(parent[showers.cell] >= 0)

@@ -13,7 +13,6 @@ from pointcalo.showers import Incident, Showers, segment_sum
 from pointcalo.showers.noise import Noise
 
 PROFILE_BATCH = 1000  # showers whose profiles are drawn together: a profile is small
-LATENT_STREAM = 4  # beside the profile's 0 to 3
 
 
 @dataclass
@@ -88,7 +87,7 @@ class Sampler:
             near = self.beyond.near(chunk)
             profile = self._profile(chunk, noise, near)
             other = noise if latent_seed is None else Noise.for_showers(latent_seed, number)
-            latent = other.latent(self.model.generator.latent, stream=LATENT_STREAM)
+            latent = self.model.draw_latent(other)
             for batch in self._batches(profile.counts.sum(dim=1).tolist()):
                 yield self._generate(
                     latent[batch], chunk[batch], profile[batch], noise[batch], near[batch]
@@ -107,7 +106,7 @@ class Sampler:
         """Showers of a batch, those near an edge on the extended detector."""
         sides = [
             (rows.nonzero()[:, 0], generate)
-            for rows, generate in ((~near, self.model.generator), (near, self.beyond.generate))
+            for rows, generate in ((~near, self.model.generate), (near, self.beyond.generate))
             if bool(rows.any())
         ]
         if len(sides) == 1:

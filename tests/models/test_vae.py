@@ -6,12 +6,14 @@ from networks.showers import blobs
 from torch import nn
 
 from pointcalo.geometry import Geometry
+from pointcalo.models.base import LATENT_STREAM
 from pointcalo.models.vae import VAE
 from pointcalo.networks.cells import CellGenerator
 from pointcalo.networks.profile import ProfileModel
+from pointcalo.showers.noise import Noise
 
 
-def _vae(geometry: Geometry, **options: float) -> VAE:
+def _vae(geometry: Geometry, **options: float | str) -> VAE:
     torch.manual_seed(1)
     model = VAE(
         ProfileModel(geometry, width=16, components=2),
@@ -65,3 +67,18 @@ def test_a_generator_without_likelihood_is_refused() -> None:
     geometry = Geometry.load("toy")
     with pytest.raises(ValueError, match=r"likelihood.*network=cells"):
         VAE(ProfileModel(geometry), nn.Identity())
+
+
+def test_latents_to_sample_with() -> None:
+    """Normal ones, or drawn like those of training showers; validation leaves these alone."""
+    geometry = Geometry.load("toy")
+    noise = Noise.for_showers(1, torch.arange(7))
+    assert torch.equal(_vae(geometry).draw_latent(noise), noise.latent(3, stream=LATENT_STREAM))
+    model = _vae(geometry, latent="kde")
+    model.eval().losses("generator", blobs(geometry, 10))
+    assert int(model.memory.number) == 0
+    model.train().losses("generator", blobs(geometry, 10))
+    assert int(model.memory.number) == 10
+    assert torch.equal(model.draw_latent(noise), model.memory.draw(noise, LATENT_STREAM))
+    with pytest.raises(ValueError, match=r"model\.latent: got 'flow', expected normal or kde"):
+        _vae(geometry, latent="flow")
