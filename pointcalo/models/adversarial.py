@@ -20,7 +20,6 @@ from pointcalo.networks.set_generator import SetGenerator
 from pointcalo.showers import Incident, Showers
 from pointcalo.showers.noise import Noise
 
-BETAS = (0.0, 0.9)  # no momentum: the other player moves meanwhile (Gulrajani et al. 2017)
 Sample = PointSet | CellHits
 
 
@@ -42,6 +41,9 @@ class Adversarial(Model):
     Raises:
         ValueError: a generator of which there is no critic.
     """
+
+    #: Of AdamW for both sides: no momentum, since the other side moves meanwhile.
+    betas: tuple[float, float] = (0.0, 0.9)
 
     def __init__(
         self,
@@ -91,9 +93,9 @@ class Adversarial(Model):
         )
         return {
             "profile": Player(profile, self.profile_learning_rate, independent=True),
-            "critic": Player(critic, self.critic_learning_rate, betas=BETAS),
+            "critic": Player(critic, self.critic_learning_rate, betas=self.betas),
             "generator": Player(
-                generator, self.learning_rate, every=self.critic_steps, betas=BETAS
+                generator, self.learning_rate, every=self.critic_steps, betas=self.betas
             ),
         }
 

@@ -33,6 +33,8 @@ class GAN(Adversarial):
         ValueError: an unknown loss, or a generator of which there is no critic.
     """
 
+    betas = (0.0, 0.99)
+
     def __init__(
         self,
         profile: ProfileModel,
