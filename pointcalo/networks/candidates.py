@@ -87,6 +87,11 @@ class Edges:
     target: Tensor
     kind: Tensor
 
+    @classmethod
+    def join(cls, parts: "Sequence[Edges]") -> "Edges":
+        """All edges of several sets, in order."""
+        return cls(*(torch.cat([getattr(p, f.name) for p in parts]) for f in fields(cls)))
+
     def where(self, mask: Tensor) -> "Edges":
         """Some of the edges, by a bool ``[E]``."""
         return Edges(self.source[mask], self.target[mask], self.kind[mask])

@@ -81,6 +81,10 @@ class CellCritic(nn.Module):
     def forward(self, hits: CellHits, incident: Incident, profile: Profile) -> Tensor:
         """Scores ``[S]`` of hits with this profile."""
         layers = self.context(incident, profile)
+        return self.judged(layers, self.sums(hits, layers))
+
+    def sums(self, hits: CellHits, layers: Tensor) -> Tensor:
+        """What is summed of the hits of each layer ``[S, L, W]``, which knows ``layers``."""
         place = self.place(hits.uv, hits.area)
         energy = hits.log_energy[:, None]
         features = torch.cat([place, energy, energy.square() / 8, hits.delay[:, None]], dim=-1)
@@ -89,7 +93,25 @@ class CellCritic(nn.Module):
             hidden = messages(hidden, hits.weight, hits.edges)
         told = leaky_relu(hidden, SLOPE) * hits.weight[:, None]
         sums = told.new_zeros(len(layers) * layers.shape[1], told.shape[1])  # not in half precision
-        sums = sums.index_add(0, hits.cells.segment, told).view(layers.shape)
+        return sums.index_add(0, hits.cells.segment, told).view(layers.shape)
+
+    def judged(self, layers: Tensor, sums: Tensor) -> Tensor:
+        """Scores ``[S]`` of sums ``[S, L, W]``."""
         known = torch.cat([layers, sums / HITS], dim=-1)
         known = leaky_relu(self.layer(known), SLOPE)
         return self.head(torch.cat([known.mean(dim=1), known.amax(dim=1)], dim=-1))[:, 0]
+
+
+class DifferenceCritic(CellCritic):
+    """Scores the difference of two showers with the same profile, layer by layer.
+
+    The hits of one count with weight 1 and those of the other with -1 in the sums over layers, so
+    that nothing is left of the difference of a shower and itself.
+    """
+
+    def forward(
+        self, hits: CellHits, others: CellHits, incident: Incident, profile: Profile
+    ) -> Tensor:
+        """Scores ``[S]`` of hits against others."""
+        layers = self.context(incident, profile)
+        return self.judged(layers, self.sums(hits, layers) - self.sums(others, layers))

@@ -177,7 +177,7 @@ def draw_excess(
         relative[rows] = _nearest_sum(drawn, here, wanted, budget)
         budget.spend(here, relative[rows] * budget.threshold[here])
         seen.learn(among.where(hits.turn[among.source] == turn), relative)
-    return _rescale(relative * budget.threshold[segment], segment, budget)
+    return rescale(relative * budget.threshold[segment], segment, budget)
 
 
 def _wanted_sum(
@@ -219,7 +219,7 @@ def _nearest_sum(drawn: Tensor, segment: Tensor, wanted: Tensor, budget: Budget)
     return drawn.gather(1, distance.argmin(dim=1)[segment][:, None])[:, 0]
 
 
-def _rescale(excess: Tensor, segment: Tensor, budget: Budget) -> Tensor:
+def rescale(excess: Tensor, segment: Tensor, budget: Budget) -> Tensor:
     """A common factor on the excess of each layer, so that it sums to the profile's."""
     total = excess.new_zeros(len(budget.counts)).index_add(0, segment, excess)
     share = budget.excess / budget.counts.clamp_min(1)  # where every draw was zero: equal parts

@@ -29,6 +29,7 @@ from pointcalo.networks.cell_hits import CellHits, cells_and_edges, centred, log
 from pointcalo.networks.cell_turns import draw_excess, light_cells
 from pointcalo.networks.context import LayerContext
 from pointcalo.networks.delay import Delay
+from pointcalo.networks.lit import Lit, Sight
 from pointcalo.networks.place import SIZE as PLACE
 from pointcalo.networks.place import Place
 from pointcalo.networks.profile import Profile
@@ -167,6 +168,8 @@ class CellGenerator(nn.Module):
         beside = pool.cells(edges.target)
         ahead = (beside.turn > hits.turn[edges.source]) & (budget.counts[beside.segment] > 0)
         edges = edges.where(ahead)
+        lit = Lit(sign.device)
+        lit.add(hits, edges, beside.turn[ahead])
         key, is_sure = pool.look(
             torch.cat([pool.near, edges.target]), torch.cat([pool.far, hit_key])
         )
@@ -177,7 +180,7 @@ class CellGenerator(nn.Module):
         layer = self.occupancy.layer(context[:, None], brief).flatten(0, 1)
         row = cells.segment * budget.num_colours + cells.colour
         place = self.place(uv, self.geometry.area(cells.cell), sign[cells.shower])
-        seen = seen_by_cells(edges.onto(key).count(len(key)), uv, self.place)
+        seen = self.sight(pool.frame, context, sign)(lit, edges.onto(key), uv)
         logit = self.occupancy(layer[row], place, seen)[:, 0]
         logit = logit - pool.log_inclusion(cells, uv, is_sure)
         lit = torch.zeros_like(logit).index_fill(0, torch.searchsorted(key, hit_key), 1.0)
@@ -229,7 +232,7 @@ class CellGenerator(nn.Module):
         brief = budget.true_briefs(left, excess_left)
         layer = self.energy.layer(context[:, None], brief).flatten(0, 1)
         row = hits.segment * budget.num_colours + hits.colour
-        seen = Seen(among, len(hits))
+        seen = self.seen(hits, among, context, place)
         seen.learn(among.where(hits.turn[among.source] < hits.turn[among.target]), relative)
         return self.energy(layer[row], place, seen.features()), left, excess_left
 
@@ -266,7 +269,8 @@ class CellGenerator(nn.Module):
         energy = mixture_follow(parameters, made.log_energy, low=LOWEST)
         energy = _rescaled(energy, cells.segment, budget)
         time = self._time_parameters(place, relative, contexts[1][cells.segment])
-        logit = self._lit_logit(made, budget, contexts[0], place)
+        frame = ShowerFrame(showers.incident, self.geometry.layer_z)
+        logit = self._lit_logit(made, frame, budget, contexts[0], place)
         log_p = functional.logsigmoid(logit)
         return replace(
             made,
@@ -275,7 +279,14 @@ class CellGenerator(nn.Module):
             weight=centred(log_p, cells.segment, len(budget.counts)),
         )
 
-    def _lit_logit(self, made: CellHits, budget: Budget, context: Tensor, place: Tensor) -> Tensor:
+    def _lit_logit(
+        self,
+        made: CellHits,
+        frame: ShowerFrame,
+        budget: Budget,
+        context: Tensor,
+        place: Tensor,
+    ) -> Tensor:
         """Log odds of each hit's cell to be lit, given the hits of earlier turns, ``[H]``."""
         cells, edges = made.cells, made.edges
         earlier = edges.where(cells.turn[edges.source] < cells.turn[edges.target])
@@ -283,8 +294,32 @@ class CellGenerator(nn.Module):
         brief = budget.true_briefs(left, excess_left)
         layer = self.occupancy.layer(context[:, None], brief).flatten(0, 1)
         row = cells.segment * budget.num_colours + cells.colour
-        seen = seen_by_cells(earlier.count(len(cells)), made.uv, self.place)
+        key = cells.key(self.geometry.num_cells)
+        lit = Lit(context.device)
+        lit.add(cells, replace(earlier, target=key[earlier.target]), cells.turn[earlier.target])
+        seen = self.sight(frame, context)(lit, earlier, made.uv)
         return self.occupancy(layer[row], place, seen)[:, 0]
+
+    def sight(self, frame: ShowerFrame, context: Tensor, sign: Tensor | None = None) -> Sight:
+        """What cells see of the hits beside them that are lit so far.
+
+        Args:
+            frame: of S showers.
+            context: of occupancy, ``[S L, W]``.
+            sign: of the coordinate across the tilt, ``[S]``; None: 1.
+        """
+        return lambda lit, edges, uv: seen_by_cells(edges.count(len(uv)), uv, self.place)
+
+    def seen(self, hits: Cells, among: Edges, context: Tensor, place: Tensor) -> Seen:
+        """What hits see of those beside them, whose energies are not known yet.
+
+        Args:
+            hits: H of them.
+            among: edges between them.
+            context: of energy, ``[S L, W]``.
+            place: of the hits, ``[H, 12]``.
+        """
+        return Seen(among, len(hits))
 
     @torch.no_grad()
     def forward(
@@ -316,13 +351,28 @@ class CellGenerator(nn.Module):
         contexts = self._contexts(incident, profile, latent)
         pool = Pool(geometry, frame, profile.counts, noise, near=self.near, beyond=beyond)
         hits, edges = light_cells(
-            self.occupancy, self.place, pool, Budget(geometry, profile), contexts[0], noise
+            self.occupancy,
+            self.place,
+            pool,
+            Budget(geometry, profile),
+            contexts[0],
+            self.sight(frame, contexts[0]),
+            noise,
         )
         layer, cell = hits.layer, hits.cell
         place = self.place(pool.uv(hits), geometry.area(cell))
         budget = Budget(geometry, profile)
         excess = draw_excess(
-            self.energy, self.share, hits, edges, budget, contexts[1], place, noise, self.proposals
+            self.energy,
+            self.share,
+            hits,
+            edges,
+            self.seen(hits, edges, contexts[1], place),
+            budget,
+            contexts[1],
+            place,
+            noise,
+            self.proposals,
         )
         time = self._draw_times(hits, excess, contexts[1], place, incident, noise)
         energy = geometry.layer_threshold[layer] + excess

@@ -11,6 +11,7 @@ from networks.showers import blobs
 from pointcalo.formats.stream import ShowerStream
 from pointcalo.geometry import Geometry
 from pointcalo.models import Model
+from pointcalo.models.bibae import BIBAE
 from pointcalo.models.gan import GAN
 from pointcalo.models.vae import VAE
 from pointcalo.models.wgan import WGAN
@@ -36,6 +37,7 @@ def attention(geometry: Geometry) -> SetGenerator:
 
 
 MODELS: dict[str, Callable[[Geometry], Model]] = {
+    "bibae": lambda g: BIBAE(ProfileModel(g, width=16), cells(g), critic_width=16),
     "gan": lambda g: GAN(ProfileModel(g, width=16), cells(g), critic_width=16),
     "gan-hinge": lambda g: GAN(ProfileModel(g, width=16), cells(g), loss="hinge"),
     "vae": lambda g: VAE(ProfileModel(g, width=16), cells(g)),
@@ -93,6 +95,9 @@ def test_losses_are_finite_scalars_with_a_gradient(
     model.prepare(streams[0])
     showers = next(streams[0].epoch(1))
     for name, player in model.players().items():
+        for parameter in player.parameters:
+            if not bool(parameter.any()):  # a last layer of zeros, which hides those before it
+                torch.nn.init.normal_(parameter, std=0.01)
         terms = model.losses(name, showers)
         assert all(term.shape == () and bool(term.isfinite()) for term in terms.values())
         gradients = torch.autograd.grad(

@@ -1,5 +1,6 @@
-"""The cell-graph generator: what it must keep exactly, on every layout."""
+"""The generators on the cell graph: what they must keep exactly, on every layout."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -9,11 +10,13 @@ from networks.showers import blobs, incident_particles
 from pointcalo.geometry import Cartesian, Geometry
 from pointcalo.networks.candidates import Cells, Pool
 from pointcalo.networks.cells import CellGenerator
+from pointcalo.networks.graph import GraphGenerator
 from pointcalo.networks.profile import Profile
 from pointcalo.showers import Showers
 from pointcalo.showers.noise import Noise
 
 LATENT = 4
+Build = Callable[[Geometry], CellGenerator]
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +24,13 @@ def toy() -> Geometry:
     return Geometry.load("toy")
 
 
-def _generator(geometry: Geometry) -> CellGenerator:
-    torch.manual_seed(1)
-    return CellGenerator(geometry, latent=LATENT, width=16, components=3, near=30, proposals=4)
+@pytest.fixture(params=[CellGenerator, GraphGenerator], ids=["cells", "graph"])
+def build(request: pytest.FixtureRequest) -> Build:
+    def generator(geometry: Geometry) -> CellGenerator:
+        torch.manual_seed(1)
+        return request.param(geometry, latent=LATENT, width=16, components=3, near=30, proposals=4)
+
+    return generator
 
 
 def _sample(
@@ -45,19 +52,19 @@ def _check_exact(generated: Showers, profile: Profile, geometry: Geometry) -> No
 
 
 @pytest.mark.parametrize("name", ["toy", "hgcal", "ild", "clic", "atlas", "calogan"])
-def test_profile_is_kept_exactly_on_every_layout(name: str) -> None:
+def test_profile_is_kept_exactly_on_every_layout(name: str, build: Build) -> None:
     geometry = Geometry.load(name)
     showers = blobs(geometry, 6)
-    generator = _generator(geometry)
+    generator = build(geometry)
     generator.fit(showers)
     _check_exact(*_sample(generator, showers), geometry)
 
 
-def test_crowded_layers_are_filled(toy: Geometry) -> None:
+def test_crowded_layers_are_filled(toy: Geometry, build: Build) -> None:
     counts = torch.full((1, toy.num_layers), 2)
     counts[0, 3] = int(toy.layer_start.diff()[3])
     energy = counts * toy.layer_threshold * 2
-    generator = _generator(toy)
+    generator = build(toy)
     noise = Noise.for_showers(1, torch.arange(1))
     incident = incident_particles(1)
     generator.fit(blobs(toy, 5))
@@ -65,10 +72,10 @@ def test_crowded_layers_are_filled(toy: Geometry) -> None:
     _check_exact(generated, Profile(counts, energy), toy)
 
 
-def test_more_hits_than_cells_is_one_clear_line(toy: Geometry) -> None:
+def test_more_hits_than_cells_is_one_clear_line(toy: Geometry, build: Build) -> None:
     counts = torch.zeros(1, toy.num_layers, dtype=torch.int64)
     counts[0, 3] = int(toy.layer_start.diff()[3]) + 2
-    generator = _generator(toy)
+    generator = build(toy)
     generator.fit(blobs(toy, 5))
     noise = Noise.for_showers(1, torch.arange(1))
     profile = Profile(counts, counts * toy.layer_threshold * 2)
@@ -76,9 +83,9 @@ def test_more_hits_than_cells_is_one_clear_line(toy: Geometry) -> None:
         generator(noise.latent(LATENT), incident_particles(1), profile, noise)
 
 
-def test_a_shower_does_not_depend_on_its_batch(toy: Geometry) -> None:
+def test_a_shower_does_not_depend_on_its_batch(toy: Geometry, build: Build) -> None:
     showers = blobs(toy, 8)
-    generator = _generator(toy)
+    generator = build(toy)
     generator.fit(showers)
     together, _ = _sample(generator, showers)
     alone, _ = _sample(generator, showers[5], first=5)
@@ -86,19 +93,19 @@ def test_a_shower_does_not_depend_on_its_batch(toy: Geometry) -> None:
     torch.testing.assert_close(together[5].points, alone.points, rtol=1e-4, atol=1e-4)
 
 
-def test_empty_shower(toy: Geometry) -> None:
+def test_empty_shower(toy: Geometry, build: Build) -> None:
     counts = torch.zeros(2, toy.num_layers, dtype=torch.int64)
     noise = Noise.for_showers(1, torch.arange(2))
     profile = Profile(counts, counts.float())
-    generator = _generator(toy)
+    generator = build(toy)
     generator.fit(blobs(toy, 5))
     generated = generator(noise.latent(LATENT), incident_particles(2), profile, noise)
     assert generated.counts.tolist() == [0, 0]
 
 
-def test_log_prob_reaches_every_parameter_and_ignores_order(toy: Geometry) -> None:
+def test_log_prob_reaches_every_parameter_and_ignores_order(toy: Geometry, build: Build) -> None:
     showers = blobs(toy, 6)
-    generator = _generator(toy)
+    generator = build(toy)
     generator.fit(showers)
     noise = Noise.for_showers(3, torch.arange(6))
     latent = noise.latent(LATENT)
@@ -117,9 +124,9 @@ def test_log_prob_reaches_every_parameter_and_ignores_order(toy: Geometry) -> No
         torch.testing.assert_close(again[name], term, rtol=1e-4, atol=1e-3)
 
 
-def test_showers_one_by_one_equal_the_batch(toy: Geometry) -> None:
+def test_showers_one_by_one_equal_the_batch(toy: Geometry, build: Build) -> None:
     showers = blobs(toy, 4)
-    generator = _generator(toy)
+    generator = build(toy)
     generator.fit(showers)
     noise = Noise.for_showers(3, torch.arange(4))
     latent = noise.latent(LATENT)
@@ -131,10 +138,10 @@ def test_showers_one_by_one_equal_the_batch(toy: Geometry) -> None:
             torch.testing.assert_close(alone[name][0], term[s], rtol=1e-4, atol=1e-3)
 
 
-def test_training_learns_where_the_hits_are(toy: Geometry) -> None:
+def test_training_learns_where_the_hits_are(toy: Geometry, build: Build) -> None:
     """After some steps generated hits lie about the axis as the true ones do."""
     showers = blobs(toy, 100)
-    generator = _generator(toy)
+    generator = build(toy)
     generator.fit(showers)
     optimiser = torch.optim.Adam(generator.parameters(), lr=1e-2)
     latent = torch.zeros(100, LATENT)
@@ -153,14 +160,14 @@ def test_training_learns_where_the_hits_are(toy: Geometry) -> None:
 
 
 def test_layers_of_different_colours_need_no_filling(
-    toy: Geometry, monkeypatch: pytest.MonkeyPatch
+    toy: Geometry, monkeypatch: pytest.MonkeyPatch, build: Build
 ) -> None:
     """Hexagons beside squares: each layer has a last turn of its own."""
     squares = Cartesian(pitch_mm=12.0, nx=15, ny=15)
     layers = [replace(layer, segmentation=squares) for layer in toy.layers[:2]]
     mixed = Geometry("mixed", [*layers, *toy.layers[2:]])
     assert mixed.layer_colours.tolist() == [4, 4, 3, 3, 3, 3, 3, 3]
-    generator = _generator(mixed)
+    generator = build(mixed)
     showers = blobs(mixed, 10)
     generator.fit(showers)
 
@@ -171,12 +178,12 @@ def test_layers_of_different_colours_need_no_filling(
     _check_exact(*_sample(generator, showers), mixed)
 
 
-def test_hits_on_the_threshold_have_a_finite_likelihood(toy: Geometry) -> None:
+def test_hits_on_the_threshold_have_a_finite_likelihood(toy: Geometry, build: Build) -> None:
     showers = blobs(toy, 5)
     points = showers.points.clone()
     points[:, 2] = toy.layer_threshold[showers.layer]
     flat = showers.replace(points=points)
-    generator = _generator(toy)
+    generator = build(toy)
     generator.fit(showers)
     noise = Noise.for_showers(1, torch.arange(5))
     terms = generator.log_prob(flat, noise.latent(LATENT), noise)
@@ -184,9 +191,9 @@ def test_hits_on_the_threshold_have_a_finite_likelihood(toy: Geometry) -> None:
     _check_exact(*_sample(generator, flat), toy)
 
 
-def test_what_sampling_looked_at_is_what_training_sees(toy: Geometry) -> None:
+def test_what_sampling_looked_at_is_what_training_sees(toy: Geometry, build: Build) -> None:
     """The same cells with the same logits, for showers that the generator made itself."""
-    generator = _generator(toy)
+    generator = build(toy)
     showers = blobs(toy, 4)
     generator.fit(showers)
     with torch.no_grad():
