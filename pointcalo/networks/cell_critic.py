@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
-from torch_geometric.nn import MessagePassing
 
 from pointcalo.geometry import Geometry
-from pointcalo.networks.candidates import KINDS, Edges
 from pointcalo.networks.cell_hits import CellHits
 from pointcalo.networks.context import LayerContext
+from pointcalo.networks.messages import CellMessages
 from pointcalo.networks.place import SIZE as PLACE
 from pointcalo.networks.place import Place
 from pointcalo.networks.profile import Profile
@@ -19,31 +18,6 @@ from pointcalo.nn.mlp import mlp
 from pointcalo.showers import Incident, Showers
 
 OF_HIT = 3  # log energy, its square, delay
-
-
-class CellMessages(MessagePassing):
-    """Adds to each hit what the hits beside it say, a linear map for each kind of edge.
-
-    Args:
-        width: size W of the hits' vectors.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__(aggr="sum", node_dim=0)
-        self.width = width
-        self.said = nn.Linear(width, KINDS * width)
-        self.out = nn.Linear(2 * width, width)
-
-    def forward(self, hidden: Tensor, weight: Tensor, edges: Edges) -> Tensor:
-        """New vectors ``[H, W]`` of hits with vectors ``[H, W]`` and weights ``[H]``."""
-        said = (self.said(leaky_relu(hidden, SLOPE)) * weight[:, None]).view(-1, KINDS, self.width)
-        beside = torch.stack([edges.source, edges.target])
-        heard = self.propagate(beside, said=said, kind=edges.kind, size=(len(hidden),) * 2)
-        return hidden + self.out(leaky_relu(torch.cat([hidden, heard], dim=-1), SLOPE))
-
-    def message(self, said_j: Tensor, kind: Tensor) -> Tensor:
-        """What the source of each edge says along its kind, ``[E, W]``."""
-        return said_j.gather(1, kind[:, None, None].expand(-1, 1, self.width))[:, 0]
 
 
 class CellCritic(nn.Module):

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from pointcalo.networks.budget import EPS, LOWEST, Budget, best
-from pointcalo.networks.candidates import KINDS, Cells, Edges, Pool, edges_beside
+from pointcalo.networks.candidates import Cells, Edges, Pool, edges_beside
+from pointcalo.networks.lit import Lit, Sight
 from pointcalo.networks.place import Place
-from pointcalo.networks.seen import Seen, seen_by_cells
+from pointcalo.networks.seen import Seen
 from pointcalo.networks.turn_share import TurnShare, promise
 from pointcalo.nn.mixture import mixture_sample
 from pointcalo.showers.noise import Noise
@@ -34,9 +35,10 @@ def light_cells(
     pool: Pool,
     budget: Budget,
     context: Tensor,
+    sight: Sight,
     noise: Noise,
 ) -> tuple[Cells, Edges]:
-    """Choose the lit cells.
+    """Choose the lit cells; `sight` says what cells see of those of earlier turns.
 
     Returns:
         The hits by rising key, and the edges between them.
@@ -46,15 +48,14 @@ def light_cells(
     """
     near, far = pool.cells(pool.near), pool.cells(pool.far)
     looked: list[tuple[Cells, Tensor]] = []
-    beside: list[tuple[Edges, Cells]] = []
-    lit: list[Cells] = []
+    lit = Lit(context.device)
     for turn in range(2 * budget.num_colours):
         colour = turn % budget.num_colours
-        cells, is_sure, counts = _look(pool, near, far, beside, turn, budget)
+        cells, is_sure, edges = _look(pool, near, far, lit, turn, budget)
         uv = pool.uv(cells)
         layer = field.layer(context, budget.brief(colour, with_energy=False))[cells.segment]
         places = place(uv, pool.geometry.area(cells.cell))
-        logit = field(layer, places, seen_by_cells(counts, uv, place))[:, 0]
+        logit = field(layer, places, sight(lit, edges, uv))[:, 0]
         logit = _given_candidate(logit, pool.log_inclusion(cells, uv, is_sure))
         score = logit + noise.logistic(cells.shower, cells.cell, OCCUPANCY_STREAM)
         if pool.beyond is not None:
@@ -67,39 +68,35 @@ def light_cells(
         hits = cells[chosen]
         if bool((short := _short(budget, turn)).any()):
             hits = Cells.join([hits, _fill(looked, short, budget)])
-        lit.append(hits)
         edges = edges_beside(pool.geometry, pool.frame, hits)
-        beside.append((edges, pool.cells(edges.target)))
+        lit.add(hits, edges, pool.cells(edges.target).turn)
     missing = int(budget.hits_left.clamp_min(0).sum())
     if missing:
         raise ValueError(
             f"profile: {missing} hits more than the layers have cells near the axis; expected a "
             "shower that fits the geometry (is the model trained, does its axis cross the cells?)"
         )
-    return _ordered(lit, [edges for edges, _ in beside], pool.geometry.num_cells)
+    return _ordered(*lit.all(), pool.geometry.num_cells)
 
 
 def _look(
     pool: Pool,
     near: Cells,
     far: Cells,
-    beside: list[tuple[Edges, Cells]],
+    lit: Lit,
     turn: int,
     budget: Budget,
-) -> tuple[Cells, Tensor, Tensor]:
-    """Candidates of a turn; whether each is sure to be looked at; what it sees ``[C, 5]``."""
-    seen = [edges.where(cells.turn == turn) for edges, cells in beside]
+) -> tuple[Cells, Tensor, Edges]:
+    """Candidates of a turn; whether each is sure to be looked at; the edges onto them."""
+    edges = lit.towards(turn)
     key, is_sure = pool.look(
-        torch.cat([pool.near[near.turn == turn], *(edges.target for edges in seen)]),
+        torch.cat([pool.near[near.turn == turn], edges.target]),
         pool.far[far.turn == turn],
     )
     cells = pool.cells(key)
     wanted = budget.hits_left[cells.segment] > 0
     key, cells = key[wanted], cells[wanted]
-    counts = torch.zeros(len(key), KINDS, device=key.device)
-    for edges in seen:
-        counts = counts + edges.onto(key).count(len(key))
-    return cells, is_sure[wanted], counts
+    return cells, is_sure[wanted], edges.onto(key)
 
 
 def _short(budget: Budget, turn: int) -> Tensor:
@@ -119,15 +116,8 @@ def _fill(looked: list[tuple[Cells, Tensor]], short: Tensor, budget: Budget) -> 
     return cells[rows]
 
 
-def _ordered(lit: list[Cells], beside: list[Edges], num_cells: int) -> tuple[Cells, Edges]:
-    """Hits of all turns by rising key, with the edges between them."""
-    hits = Cells.join(lit)
-    first = torch.tensor([0, *(len(part) for part in lit)]).cumsum(0).tolist()
-    edges = Edges(
-        torch.cat([part.source + start for part, start in zip(beside, first, strict=False)]),
-        torch.cat([part.target for part in beside]),
-        torch.cat([part.kind for part in beside]),
-    )
+def _ordered(hits: Cells, edges: Edges, num_cells: int) -> tuple[Cells, Edges]:
+    """Hits by rising key, with the edges between them."""
     key, order = hits.key(num_cells).sort()
     number = torch.empty_like(order)
     number[order] = torch.arange(len(order), device=order.device)
@@ -149,6 +139,7 @@ def draw_excess(
     share: TurnShare,
     hits: Cells,
     among: Edges,
+    seen: Seen,
     budget: Budget,
     context: Tensor,
     place: Tensor,
@@ -157,7 +148,6 @@ def draw_excess(
 ) -> Tensor:
     """Excess energies of the hits in MeV ``[H]``, which sum to the profile in every layer."""
     segment = hits.segment
-    seen = Seen(among, len(hits))
     relative = torch.zeros(len(hits), device=place.device)
     for turn in range(2 * budget.num_colours):
         rows = (hits.turn == turn).nonzero()[:, 0]

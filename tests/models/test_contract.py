@@ -16,6 +16,7 @@ from pointcalo.models.gan import GAN
 from pointcalo.models.vae import VAE
 from pointcalo.models.wgan import WGAN
 from pointcalo.networks.cells import CellGenerator
+from pointcalo.networks.graph import GraphGenerator
 from pointcalo.networks.profile import Profile, ProfileModel
 from pointcalo.networks.set_generator import SetGenerator
 from pointcalo.showers import Showers
@@ -36,6 +37,10 @@ def attention(geometry: Geometry) -> SetGenerator:
     return SetGenerator(geometry, latent=3, width=16, tokens=3)
 
 
+def graph(geometry: Geometry) -> GraphGenerator:
+    return GraphGenerator(geometry, latent=3, width=16)
+
+
 MODELS: dict[str, Callable[[Geometry], Model]] = {
     "bibae": lambda g: BIBAE(ProfileModel(g, width=16), cells(g), critic_width=16),
     "gan": lambda g: GAN(ProfileModel(g, width=16), cells(g), critic_width=16),
@@ -44,6 +49,9 @@ MODELS: dict[str, Callable[[Geometry], Model]] = {
     "vae-kde": lambda g: VAE(ProfileModel(g, width=16), cells(g), latent="kde"),
     "gan-set": lambda g: GAN(ProfileModel(g, width=16), points(g), critic_width=16),
     "gan-attention": lambda g: GAN(ProfileModel(g, width=16), attention(g), critic_width=16),
+    "vae-graph": lambda g: VAE(ProfileModel(g, width=16), graph(g)),
+    "gan-graph": lambda g: GAN(ProfileModel(g, width=16), graph(g), critic_width=16),
+    "wgan-graph": lambda g: WGAN(ProfileModel(g, width=16), graph(g), critic_width=16),
     "wgan": lambda g: WGAN(ProfileModel(g, width=16), cells(g), critic_width=16),
     "wgan-set": lambda g: WGAN(ProfileModel(g, width=16), points(g)),
     "wgan-attention": lambda g: WGAN(ProfileModel(g, width=16), attention(g), critic_width=16),
