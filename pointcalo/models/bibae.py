@@ -114,7 +114,7 @@ class BIBAE(GAN):
         if not isinstance(generator, CellGenerator):
             raise ValueError(
                 f"model=bibae needs a generator with a likelihood, got {type(generator).__name__}; "
-                "take network=cells"
+                "take network=cells or network=graph"
             )
         super().__init__(profile, generator, critic_width=critic_width, **settings)
         geometry, size, conditions = generator.geometry, generator.latent, generator.conditions

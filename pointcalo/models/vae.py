@@ -53,7 +53,7 @@ class VAE(Model):
         if not isinstance(generator, CellGenerator):
             raise ValueError(
                 f"model=vae needs a generator with a likelihood, got {type(generator).__name__}; "
-                "take network=cells"
+                "take network=cells or network=graph"
             )
         if latent not in LATENTS:
             raise ValueError(f"model.latent: got {latent!r}, expected {' or '.join(LATENTS)}")
