@@ -1,13 +1,11 @@
 """Sampling on the cell graph, turn after turn: first which cells are lit, then their energies."""
 
-from collections.abc import Callable
-from typing import Protocol
-
 import torch
 from torch import Tensor
 
 from pointcalo.networks.budget import EPS, LOWEST, Budget, best
 from pointcalo.networks.candidates import Cells, Edges, Pool, edges_beside
+from pointcalo.networks.cell_field import CellField
 from pointcalo.networks.lit import Lit, Sight
 from pointcalo.networks.place import Place
 from pointcalo.networks.seen import Seen
@@ -22,15 +20,8 @@ LAST_RESORT = 1e4  # off the score of cells that are lit only where nothing else
 MAX_LOG_RELATIVE = 12.0  # keeps exp finite for an untrained network
 
 
-class Field(Protocol):
-    """The network on every cell; see `pointcalo.networks.cells.CellField`."""
-
-    layer: Callable[[Tensor, Tensor], Tensor]
-    __call__: Callable[[Tensor, Tensor, Tensor], Tensor]
-
-
 def light_cells(
-    field: Field,
+    field: CellField,
     place: Place,
     pool: Pool,
     budget: Budget,
@@ -135,10 +126,9 @@ def _given_candidate(logit: Tensor, log_inclusion: Tensor) -> Tensor:
 
 
 def draw_excess(
-    field: Field,
+    field: CellField,
     share: TurnShare,
     hits: Cells,
-    among: Edges,
     seen: Seen,
     budget: Budget,
     context: Tensor,
@@ -166,7 +156,7 @@ def draw_excess(
         wanted = _wanted_sum(share, parameters, here, budget, noise, turn)
         relative[rows] = _nearest_sum(drawn, here, wanted, budget)
         budget.spend(here, relative[rows] * budget.threshold[here])
-        seen.learn(among.where(hits.turn[among.source] == turn), relative)
+        seen.learn(seen.edges.where(hits.turn[seen.edges.source] == turn), relative)
     return rescale(relative * budget.threshold[segment], segment, budget)
 
 

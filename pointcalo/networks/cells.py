@@ -23,8 +23,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pointcalo.geometry import Geometry
-from pointcalo.networks.budget import BRIEF, EPS, LOWEST, Budget
+from pointcalo.networks.budget import EPS, LOWEST, Budget
 from pointcalo.networks.candidates import Beyond, Cells, Edges, Pool, edges_beside
+from pointcalo.networks.cell_field import CellField
 from pointcalo.networks.cell_hits import CellHits, cells_and_edges, centred, log_energy
 from pointcalo.networks.cell_turns import draw_excess, light_cells
 from pointcalo.networks.context import LayerContext
@@ -42,31 +43,6 @@ from pointcalo.showers.noise import Noise
 
 TIME_STREAM = 16  # noise streams used: 16 and 17
 SMALLEST_NEAR = 24  # below, the tiers of candidates would overlap
-
-
-class CellField(nn.Module):
-    """One small network for every cell: its place and what it sees, on top of what its layer knows.
-
-    Args:
-        seen: number of features of what a cell sees.
-        width: size W of context and hidden layers.
-        size_out: number of outputs O.
-    """
-
-    def __init__(self, seen: int, width: int, size_out: int) -> None:
-        super().__init__()
-        self.brief = nn.Linear(BRIEF, width)
-        self.shared = nn.Linear(width, width)
-        self.cell = nn.Linear(PLACE + seen, width)
-        self.head = mlp([width, width, size_out])
-
-    def layer(self, context: Tensor, brief: Tensor) -> Tensor:
-        """What a layer adds to its cells: ``[..., W]``, ``[..., 8]`` to ``[..., W]``."""
-        return self.shared(torch.relu(context + self.brief(brief)))
-
-    def forward(self, layer: Tensor, place: Tensor, seen: Tensor) -> Tensor:
-        """Outputs ``[C, O]`` of cells, given `layer` of each ``[C, W]``."""
-        return self.head(torch.relu(layer + self.cell(torch.cat([place, seen], dim=-1))))
 
 
 class CellGenerator(nn.Module):
@@ -366,7 +342,6 @@ class CellGenerator(nn.Module):
             self.energy,
             self.share,
             hits,
-            edges,
             self.seen(hits, edges, contexts[1], place),
             budget,
             contexts[1],

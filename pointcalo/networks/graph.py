@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from pointcalo.geometry import Geometry
 from pointcalo.networks.candidates import Cells, Edges
-from pointcalo.networks.cells import CellField, CellGenerator
+from pointcalo.networks.cell_field import CellField
+from pointcalo.networks.cells import CellGenerator
 from pointcalo.networks.lit import Lit, Sight
 from pointcalo.networks.messages import CellMessages, EdgeMessages
 from pointcalo.networks.place import SIZE as PLACE

@@ -29,7 +29,7 @@ class Seen:
     """
 
     def __init__(self, edges: Edges, num_hits: int) -> None:
-        self.num_hits = num_hits
+        self.edges, self.num_hits = edges, num_hits
         self.present = edges.count(num_hits)
         self.known = torch.zeros_like(self.present)
         self.log_energy = torch.zeros_like(self.present)
