@@ -94,9 +94,12 @@ class GraphGenerator(CellGenerator):
     """Generator of showers on cells that hear messages from the hits beside them.
 
     Args:
-        geometry: see `CellGenerator`, as the others that are not named here.
+        geometry: the detector.
+        width: size of the hidden layers.
+        components: logistics in a mixture.
         vector: size of the hits' vectors, and of what a cell hears.
         rounds: times that messages are passed, the last of them to the cells that are decided.
+        settings: see `CellGenerator`.
 
     Raises:
         ValueError: no round, or as `CellGenerator`.
@@ -106,26 +109,15 @@ class GraphGenerator(CellGenerator):
         self,
         geometry: Geometry,
         *,
-        latent: int = 8,
         width: int = 64,
         components: int = 8,
-        near: int = 61,
-        proposals: int = 16,
         vector: int = 24,
         rounds: int = 2,
-        conditions: Sequence[str] = (),
+        **settings: int | Sequence[str],
     ) -> None:
         if rounds < 1:
             raise ValueError(f"rounds: got {rounds}; expected 1 or more (none is network=cells)")
-        super().__init__(
-            geometry,
-            latent=latent,
-            width=width,
-            components=components,
-            near=near,
-            proposals=proposals,
-            conditions=conditions,
-        )
+        super().__init__(geometry, width=width, components=components, **settings)
         self.occupancy = CellField(SEEN_BY_CELLS + vector, width, 1)
         self.energy = CellField(SEEN + vector, width, 3 * components)
         self.lit_hits = HitVectors(width, vector, rounds - 1)
