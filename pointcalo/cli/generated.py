@@ -39,39 +39,31 @@ class Generated:
 
     def sample(
         self, folder: Path, incident: Incident, geometry: Geometry, seed: int, device: str
-    ) -> Path:
-        """Sample the run into a file in a folder.
+    ) -> tuple[Path, Mapping[str, Showers]]:
+        """Sample the run into a file, and its first showers again in two ways.
 
         Args:
-            folder: to write to.
+            folder: to write the file to.
             incident: the particles.
             geometry: detector, with the layers of the run's.
             seed: of the showers.
             device: to sample on.
+
+        Returns:
+            The file; the first showers with other latents only ("latent"), and with all random
+            numbers other ("all").
         """
         path = folder / f"{self.label}.h5"
+        incident = incident.to(device)
         sampler, geometry = self._sampler(geometry, device)
-        write_sampled(path, sampler, incident.to(device), geometry, self.path, seed)
-        return path
-
-    def variations(
-        self, incident: Incident, geometry: Geometry, seed: int, device: str
-    ) -> Mapping[str, Showers]:
-        """The run's first showers again: with other latents only, and with other random numbers.
-
-        Args:
-            incident: the particles.
-            geometry: detector, with the layers of the run's.
-            seed: of the showers that these are variations of.
-            device: to sample on.
-        """
-        sampler, _ = self._sampler(geometry, device)
-        some = incident[:LATENT_SHOWERS].to(device)
+        write_sampled(path, sampler, incident, geometry, self.path, seed)
+        some = incident[:LATENT_SHOWERS]
         drawn = {
             "latent": sampler.sample(some, seed, latent_seed=seed + 1),
             "all": sampler.sample(some, seed + 1),
         }
-        return {name: Showers.cat([s.to("cpu") for s in parts]) for name, parts in drawn.items()}
+        again = {name: Showers.cat([s.to("cpu") for s in parts]) for name, parts in drawn.items()}
+        return path, again
 
     def _sampler(self, geometry: Geometry, device: str) -> tuple[Sampler, Geometry]:
         model, own = trained_model(self.path, device)

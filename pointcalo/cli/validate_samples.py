@@ -123,9 +123,8 @@ class Samples:
 
     def _judged_run(self, run: Generated, folder: Path) -> Judged:
         config, incident = self.config, self.reference.measurement.incident
-        path = run.sample(folder, incident, self.geometry, config.seed, config.device)
+        path, varied = run.sample(folder, incident, self.geometry, config.seed, config.device)
         sample = read_sample(self._open(path), self.geometry)
-        varied = run.variations(incident, self.geometry, config.seed, config.device)
         variations = {name: measure([s], self.geometry) for name, s in varied.items()}
         return Judged(run.label, sample, self._training(run.data), variations)
 
