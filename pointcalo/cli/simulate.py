@@ -170,7 +170,9 @@ def _attributes(simulation: Simulation, seed: int) -> dict[str, object]:
 def incident_like(
     config: DictConfig, geometry: Geometry, units: Mapping[str, str] = NO_COLUMNS
 ) -> Incident:
-    """The incident particles of the split of the file (or files) `like`, made in this geometry.
+    """The incident particles of the split of the file (or files) `like`.
+
+    They enter this geometry at the same places of its face; a file made in another one is said.
 
     Args:
         config: of a command with the key `like`.
@@ -178,11 +180,15 @@ def incident_like(
         units: names and units of the extra columns that are needed; no other is kept.
 
     Raises:
-        ValueError: another geometry, a column that is missing, or one in another unit.
+        ValueError: a column that is missing, or one in another unit.
     """
     files = open_files(config.like, conventions(config, geometry))
-    for file in files:
-        file.check_geometry(geometry)
+    for name in sorted({file.geometry_name for file in files} - {"", geometry.name}):
+        print(
+            f"like={config.like}: made in {name}; its particles enter {geometry.name} at the same "
+            "places of the face",
+            file=sys.stderr,
+        )
     found = condition_units(files, units)
     for name in found:
         if found[name] != units[name]:

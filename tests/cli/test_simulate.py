@@ -54,6 +54,19 @@ def test_the_particles_of_another_file(tmp_path: Path) -> None:
     assert torch.equal(NativeFile(second).incident().energy, chosen.energy)
 
 
+def test_the_particles_of_a_file_of_another_geometry(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = tmp_path / "first.h5", tmp_path / "second.h5"
+    assert simulate(first, "showers=3", "energy_GeV=1") == 0
+    capsys.readouterr()
+    assert simulate(second, f"like={first}", "geometry=clic") == 0
+    assert "made in toy; its particles enter clic at the same places" in capsys.readouterr().err
+    there = NativeFile(second)
+    assert there.geometry_name == "clic"
+    assert torch.equal(there.incident().position, NativeFile(first).incident().position)
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
