@@ -6,12 +6,13 @@ Reads the text of the file, so that comments are kept and neither Hydra nor torc
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
 
 MISSING = "???"
+OVERRIDE = "override "
 FILE = "file"
 """A command with a key of this name takes its value as an argument without a key, too."""
 
@@ -42,12 +43,20 @@ def read_keys(folder: Path, command: str, choices: Mapping[str, str] | None = No
         choices: names selected from config groups, where they are not the defaults.
 
     Returns:
-        The keys of the command's own file, then those of its groups.
+        The keys of the command's own file, then those of its groups; the last file that sets a key
+        (an experiment) gives its default.
 
     Raises:
         FileNotFoundError: there is no such YAML.
     """
-    return list(_file_keys(folder, folder / f"{command}.yaml", "", choices or {}))
+    path = folder / f"{command}.yaml"
+    choices = {**_overridden(folder, path, choices or {}), **(choices or {})}
+    keys: dict[str, Key] = {}
+    for key in _file_keys(folder, path, "", choices):
+        keys = {name: keys[name] for name in keys if not name.startswith(f"{key.name}.")}
+        known = keys.get(key.name, key)
+        keys[key.name] = replace(known, default=key.default)
+    return list(keys.values())
 
 
 def description(folder: Path, command: str) -> str:
@@ -97,9 +106,9 @@ def _group_keys(
         if not isinstance(item, yaml.MappingNode):
             continue
         entry, value = item.value[0]
-        group = entry.value.removeprefix("optional ").removeprefix("override ")
+        group = entry.value.removeprefix("optional ")
         files = sorted((folder / group).glob("*.yaml"))
-        if group.startswith("hydra/") or not files:
+        if group.startswith(OVERRIDE) or not files:
             continue
         options = tuple(file.stem for file in files)
         chosen = choices.get(group, value.value)
@@ -107,6 +116,24 @@ def _group_keys(
             yield Key(group, chosen, _comment(entry, value, text.splitlines()), options)
         if chosen in options:
             yield from _file_keys(folder, folder / group / f"{chosen}.yaml", f"{group}.", choices)
+
+
+def _overridden(folder: Path, path: Path, choices: Mapping[str, str]) -> dict[str, str]:
+    """What selected files select from other groups in turn: `override /model: gan`."""
+    found: dict[str, str] = {}
+    for group, default in _selections(path):
+        name = choices.get(group.removeprefix("optional "), default)
+        chosen = folder / group.removeprefix("optional ") / f"{name}.yaml"
+        if chosen.is_file():
+            found |= {g: n for g, n in _selections(chosen) if g.startswith(f"{OVERRIDE}/")}
+    return {group.removeprefix(f"{OVERRIDE}/"): name for group, name in found.items()}
+
+
+def _selections(path: Path) -> list[tuple[str, str]]:
+    """Groups and names in the defaults list of a file."""
+    content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    items = [item for item in content.get("defaults", []) if isinstance(item, dict)]
+    return [pair for item in items for pair in item.items()]
 
 
 def _walk(node: yaml.MappingNode, lines: list[str], prefix: str) -> Iterator[Key]:

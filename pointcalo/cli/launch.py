@@ -3,6 +3,7 @@
 import importlib
 import os
 import re
+import shlex
 import sys
 import traceback
 from collections.abc import Callable
@@ -120,6 +121,13 @@ def add_to_open_sections(overrides: list[str], keys: list[Key]) -> list[str]:
     return [f"++{text}" if opened and text.startswith(opened) else text for text in overrides]
 
 
+def typed() -> str:
+    """The command that runs, as it was typed: for what records where it comes from."""
+    config = HydraConfig.get()
+    overrides = [text.lstrip("+") for text in config.overrides.task]
+    return shlex.join(["pointcalo", config.job.name, *overrides])
+
+
 def _quiet(command: str, overrides: list[str]) -> list[str]:
     """Overrides with Hydra's own folders and log files switched off where the user left them."""
     settings = {
@@ -189,6 +197,9 @@ def _composition_message(command: str, error: Exception) -> str:
         return f"cannot read {error.override}; quote values with signs: 'KEY=\"VALUE\"'"
     if unknown and (unknown[1] or unknown[2]):
         name = (unknown[1] or unknown[2]).partition("@")[0]
+        if name in {key.name for key in _keys(command)}:
+            section = name.rpartition(".")[0]
+            return f"{name}: the configurations chosen have no {section or name}; leave it out"
         close = close_names(name, _keys(command))
         meant = f"; did you mean {' or '.join(close)}?" if close else ""
         return f"unknown key {name}{meant} (keys: pointcalo {command} --help)"

@@ -14,6 +14,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 import pointcalo
+from pointcalo.cli.launch import typed
 from pointcalo.cli.trained_particles import condition_names
 from pointcalo.geometry import Geometry
 from pointcalo.models.base import Model, check_layers
@@ -48,6 +49,7 @@ def describe_run(
         source = f"{source}; {begun}"
     origin = {
         "trained_on": source,
+        "command": typed(),
         "pointcalo": pointcalo.__version__,
         "python": platform.python_version(),
         **{m.__name__: str(m.__version__) for m in (torch, torch_geometric, np, h5py)},

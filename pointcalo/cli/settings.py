@@ -14,6 +14,7 @@ AT_LEAST = {
     **dict.fromkeys(("showers", "batch", "threads", "max_points", "max_showers", "repeats"), 1),
     **dict.fromkeys(("energy_bins", "angle_bins"), 0),
     "seed": 0,
+    "network.latent": 0,
     "shower": 0,
     "simulation.showers": 1,
     "geant4.processes": 1,
@@ -27,6 +28,7 @@ AT_LEAST = {
 """Whole numbers, each with the least."""
 
 RANGES = {
+    "data_share": (0.0, 1.0),
     "trainer.minutes": (0.0, math.inf),
     "trainer.judge_minutes": (0.0, math.inf),
     "trainer.epochs": (0.0, math.inf),
@@ -48,7 +50,10 @@ NAMES = (
 SECTIONS = ("profile.", "network.", "model.")
 """Arguments of classes: sizes and rates, of the type of their default."""
 
-OPTIONAL = ("trainer.minutes", "trainer.judge_minutes", "trainer.clip_norm")
+OPTIONAL = (
+    *("trainer.minutes", "trainer.judge_minutes", "trainer.clip_norm"),
+    *("init", "output", "threads"),  # an experiment sets them
+)
 """May be null although the default is not."""
 
 

@@ -29,13 +29,16 @@ from pointcalo.cli.trained_particles import condition_names, constant, ranges
 from pointcalo.formats import ShowerStream, open_files, split_numbers
 from pointcalo.formats.shower_file import ShowerFile
 from pointcalo.geometry import Geometry
+from pointcalo.models import Model
 from pointcalo.resources import folder
 from pointcalo.showers import Incident, axis_xy
 from pointcalo.training import Trainer
+from pointcalo.training.initial import Initial
 
 NEAR_EDGE_MM = 50.0
 FEW = 0.02  # share of particles near an edge that is not worth a word
 MOST_LOOKED_AT = 2000
+EXPERIMENT = "experiment"  # group of configurations
 SIMULATED = "showers.h5"  # parametric showers of a run, in its directory
 
 
@@ -66,15 +69,17 @@ def _train(
 ) -> int:
     torch.manual_seed(config.seed)
     model = build_model(config, geometry.to(trainer.processes.device))
-    initial = None if resume or config.init is None else initial_from(config.init, model)
+    initial = None if resume else _initial(config, model)
     if not resume:
         config = _prepared(config, directory, geometry, trainer)
     files = open_files(config.data, conventions(config, geometry))
+    share = {"train": config.get("data_share", 1.0), "validation": 1.0}
     streams = [
         ShowerStream(
             files,
             batch=config.batch,
             split=split,
+            share=share[split],
             geometry=geometry,
             shuffle=split == "train",
             seed=config.seed,
@@ -83,12 +88,12 @@ def _train(
             augment=split == "train" and config.get("augment", False),
             conditions=condition_names(config),
         )
-        for split in ("train", "validation")
+        for split in share
     ]
     if trainer.rank == 0:
         if not resume:
             source = streams[0].source
-            particles = _particles(files, streams[0].units)
+            particles = _particles(files, share["train"], streams[0].units)
             describe_run(directory, config, geometry, source, particles)
         train, validation = (stream.num_showers for stream in streams)
         print(f"{directory}: {train} training and {validation} validation showers", flush=True)
@@ -113,9 +118,29 @@ def _train(
     return 0
 
 
-def _particles(files: list[ShowerFile], units: Mapping[str, str]) -> dict[str, Any]:
+def _initial(config: DictConfig, model: Model) -> Initial | None:
+    """What `init` has for the model; None without it.
+
+    Raises:
+        FileNotFoundError: no such run; names the experiment that makes it, where there is one.
+        ValueError: a run that does not fit.
+    """
+    if config.init is None:
+        return None
+    name = Path(config.init).name
+    if (
+        not Path(config.init).exists()
+        and (folder("configs") / EXPERIMENT / f"{name}.yaml").exists()
+    ):
+        made = f"pointcalo train {EXPERIMENT}={name} data=FILE output={config.init}"
+        raise FileNotFoundError(f"init={config.init}: no such run yet; make it first: {made}")
+    return initial_from(config.init, model)
+
+
+def _particles(files: list[ShowerFile], share: float, units: Mapping[str, str]) -> dict[str, Any]:
     """Ranges of the training particles; says where one of their conditions teaches nothing."""
-    parts = [file.incident()[split_numbers(len(file), "train")].only(units) for file in files]
+    learnt = [(file, split_numbers(len(file), "train", share)) for file in files]
+    parts = [file.incident()[numbers].only(units) for file, numbers in learnt]
     found = ranges(Incident.cat(parts), units)
     for line in constant(found):
         print(f"pointcalo train: {line}", file=sys.stderr)
@@ -206,7 +231,7 @@ def _prepared(
         config.init = str(Path(config.init).absolute())
     if config.data is None:
         if config.simulation is None:
-            raise ValueError("simulation: got null without data=FILE; expected its settings")
+            raise ValueError("data: got null, and no simulation to make showers; give data=FILE")
         if names := condition_names(config):
             raise ValueError(f"conditions: parametric showers have no {names[0]}; give data=FILE")
         config.data = str(directory / SIMULATED)

@@ -1,19 +1,18 @@
 """The command `pointcalo validate`: compare samples of showers with a reference, write a report."""
 
 import platform
-import shlex
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 import pointcalo
 from pointcalo.atomic import folder_beside
 from pointcalo.cli.errors import BOUND_BROKEN, DONE
 from pointcalo.cli.generated import all_generated
+from pointcalo.cli.launch import typed
 from pointcalo.cli.validate_samples import Judged, Samples
 from pointcalo.validation.compare import broken_bounds, check_bounds, compare
 from pointcalo.validation.judgement import Judgement
@@ -135,7 +134,6 @@ def _slices(config: DictConfig, samples: Samples, judged: Judged) -> list:
 
 def _about(config: DictConfig, samples: Samples) -> dict[str, str]:
     versions = [f"{name} {version(name)}" for name in PACKAGES]
-    typed = [text.lstrip("+") for text in HydraConfig.get().overrides.task]
     return {
         "geometry": f"{samples.geometry.name}, hash {samples.geometry.hash}",
         "showers of the reference": samples.description,
@@ -144,5 +142,5 @@ def _about(config: DictConfig, samples: Samples) -> dict[str, str]:
         "versions": ", ".join(
             [f"pointcalo {pointcalo.__version__}", f"Python {platform.python_version()}", *versions]
         ),
-        "command": shlex.join(["pointcalo", "validate", *typed]),
+        "command": typed(),
     }

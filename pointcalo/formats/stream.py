@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -47,6 +48,7 @@ class ShowerStream:
             memory.
         split: train, validation, test or all: by the number of a shower in its file modulo 10
             (0-6, 7, 8-9).
+        share: of the split, the first showers of each file.
         batch: showers in a batch of this process; fewer where the split holds fewer.
         geometry: cells and thresholds; None leaves the points as they are.
         shuffle: False keeps the order of the files and the incomplete last batch (of which up to
@@ -71,6 +73,7 @@ class ShowerStream:
         *,
         batch: int,
         split: str = "train",
+        share: float = 1.0,
         geometry: Geometry | None = None,
         shuffle: bool = True,
         seed: int = 0,
@@ -94,7 +97,7 @@ class ShowerStream:
         self.geometry, self.augment = geometry, augment
         self.shuffle, self.seed, self.rank, self.world = shuffle, seed, rank, world
         self.buffer_points = buffer_points
-        self.blocks = [block for opened in self.sources for block in _blocks(opened, split)]
+        self.blocks = [block for opened in self.sources for block in _blocks(opened, split, share)]
         self.num_showers = sum(len(block) for block in self.blocks)
         if self.num_showers < world:
             total = sum(len(opened) for opened in self.sources)
@@ -243,8 +246,10 @@ class _Block:
         return len(self.numbers)
 
 
-def split_numbers(number: int, split: str) -> Tensor:
+def split_numbers(number: int, split: str, share: float = 1.0) -> Tensor:
     """Numbers of those among the first ``number`` showers that belong to a split, [K] int64.
+
+    With a share, the first ones, as many (rounded up) as that share of them.
 
     Raises:
         ValueError: unknown split.
@@ -253,11 +258,12 @@ def split_numbers(number: int, split: str) -> Tensor:
         raise ValueError(f"split: got {split!r}, expected one of {', '.join(SPLITS)}")
     first, last = SPLITS[split]
     numbers = torch.arange(number)
-    return numbers[(numbers % 10 >= first) & (numbers % 10 < last)]
+    numbers = numbers[(numbers % 10 >= first) & (numbers % 10 < last)]
+    return numbers[: math.ceil(share * len(numbers))]
 
 
-def _blocks(source: ShowerFile | _InMemory, split: str) -> list[_Block]:
-    numbers = split_numbers(len(source), split)
+def _blocks(source: ShowerFile | _InMemory, split: str, share: float) -> list[_Block]:
+    numbers = split_numbers(len(source), split, share)
     # What is stored together is decompressed together: a block ends where that does.
     start = source.offset[numbers - numbers % source.together]
     block = torch.div(start, BLOCK_POINTS, rounding_mode="floor")

@@ -66,6 +66,21 @@ def test_chosen_group_replaces_the_default(configs: Path) -> None:
     ]
 
 
+def test_a_chosen_file_chooses_from_other_groups_and_sets_their_keys(configs: Path) -> None:
+    """As an experiment does."""
+    text = "# @package _global_\ndefaults:\n  - override /model: gan\ncritic: 9\nlist: null\n"
+    (configs / "study").mkdir()
+    (configs / "study" / "deep.yaml").write_text(text)
+    head = YAML.replace("  - _self_\n", "  - _self_\n  - study: null  # which\n")
+    (configs / "train.yaml").write_text(head)
+    keys = {key.name: key for key in read_keys(configs, "train", {"study": "deep"})}
+    assert keys["model"].default == "gan"
+    assert keys["critic"] == Key("critic", "9", "steps")
+    assert keys["list"].default == "null"
+    chosen = read_keys(configs, "train", {"study": "deep", "model": "vae"})
+    assert {"model.latent", "critic"} <= {key.name for key in chosen}  # what is typed counts more
+
+
 def test_description_is_the_head_of_the_file(configs: Path) -> None:
     assert description(configs, "train") == "Train a generator.\nWrites a folder."
 

@@ -47,6 +47,14 @@ def open_stream(
     return open_it
 
 
+def test_a_share_is_the_first_showers_of_the_split(
+    open_stream: Callable[..., ShowerStream],
+) -> None:
+    expected = [number for number in range(200) if number % 10 < 7][:35]
+    assert _numbers(list(open_stream(batch=7, share=0.25, shuffle=False))) == expected
+    assert open_stream(batch=7, share=1e-6).num_showers == 1
+
+
 @pytest.mark.parametrize(
     ("split", "digits"),
     [("train", range(7)), ("validation", [7]), ("test", [8, 9]), ("all", range(10))],
