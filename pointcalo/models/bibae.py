@@ -1,10 +1,10 @@
-"""Bounded information bottleneck autoencoder, on cells.
+"""Bounded information bottleneck autoencoder, on cells or points.
 
 An encoder and the generator as its decoder (Voloshynovskiy et al. 2019, arXiv:1912.00830; for
 showers Buhmann et al. 2020, arXiv:2005.05334). What they minimise together:
 
-- the negative likelihood of the showers given their latents, and the KL divergence of these from
-  N(0, 1): the bound of `pointcalo.models.vae`;
+- the negative likelihood of the showers given their latents, or the score of their points, and the
+  KL divergence of the latents from N(0, 1): as in `pointcalo.models.vae`;
 - how far the latents of a batch are from N(0, 1), by their maximum mean discrepancy and in the eyes
   of a critic of latents;
 - what a critic says of the reconstructed showers, and another one of the *difference* of each
@@ -21,16 +21,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pointcalo.models.adversarial import Sample
 from pointcalo.models.base import LATENT_STREAM, Player, Stream, first_showers
 from pointcalo.models.gan import GAN
 from pointcalo.models.vae import kl_to_normal
 from pointcalo.networks.budget import EPS
 from pointcalo.networks.candidates import Beyond
-from pointcalo.networks.cell_critic import DifferenceCritic
-from pointcalo.networks.cell_hits import CellHits, log_energy
-from pointcalo.networks.cells import CellGenerator
+from pointcalo.networks.cell_hits import log_energy
+from pointcalo.networks.critic import difference_critic_of
 from pointcalo.networks.encoder import ShowerEncoder
 from pointcalo.networks.latent_memory import LatentMemory
+from pointcalo.networks.misfit import Decoder, check_decoder, misfit
 from pointcalo.networks.post_processor import PostProcessor
 from pointcalo.networks.profile import Profile, ProfileModel
 from pointcalo.nn.discrepancy import energy_distance, latent_discrepancy
@@ -73,10 +74,12 @@ class BIBAE(GAN):
 
     Args:
         profile: model of hits and energy per layer.
-        generator: the decoder, of cells.
+        generator: the decoder, of cells or of points.
         critic_width: size of the hidden layers of the critics.
+        encoder: set, or graph: what the encoder does before it pools (see `ShowerEncoder`).
         encoder_width: size of the encoder's hidden layers.
         post_width: size of the post-processor's hidden layers.
+        distance: weight of the score of points, where the generator makes these.
         difference: weight of the opinion of the critic of differences.
         kl: weight of the KL divergence.
         free_nats: nats a latent dimension may use without paying, mean over a batch.
@@ -90,17 +93,19 @@ class BIBAE(GAN):
         settings: see `GAN`.
 
     Raises:
-        ValueError: a generator of another kind, or an unknown loss.
+        ValueError: a generator of another kind; an unknown encoder or loss.
     """
 
     def __init__(
         self,
         profile: ProfileModel,
-        generator: CellGenerator,
+        generator: Decoder,
         *,
         critic_width: int = 48,
+        encoder: str = "set",
         encoder_width: int = 64,
         post_width: int = 32,
+        distance: float = 10.0,
         difference: float = 0.01,
         kl: float = 1.0,
         free_nats: float = 0.1,
@@ -111,23 +116,18 @@ class BIBAE(GAN):
         post_learning_rate: float = 3e-3,
         **settings: float | str,
     ) -> None:
-        if not isinstance(generator, CellGenerator):
-            raise ValueError(
-                f"model=bibae needs a generator with a likelihood, got {type(generator).__name__}; "
-                "take network=cells or network=graph"
-            )
+        check_decoder(generator, "bibae")
         super().__init__(profile, generator, critic_width=critic_width, **settings)
         geometry, size, conditions = generator.geometry, generator.latent, generator.conditions
         self.encoder = ShowerEncoder(
-            geometry, latent=size, width=encoder_width, conditions=conditions
+            geometry, latent=size, width=encoder_width, kind=encoder, conditions=conditions
         )
-        self.difference_critic = DifferenceCritic(
-            geometry, width=critic_width, conditions=conditions
-        )
+        self.difference_critic = difference_critic_of(generator, critic_width)
         self.latent_critic = mlp([size, critic_width, critic_width, 1])
         self.post_processor = PostProcessor(geometry, width=post_width, conditions=conditions)
         self.memory = LatentMemory(size)
         self.normalise = nn.BatchNorm1d(size, affine=False)
+        self.distance = distance
         self.difference = difference
         self.kl = kl
         self.free_nats = free_nats
@@ -207,21 +207,22 @@ class BIBAE(GAN):
         return functional.batch_norm(mean.float(), *held, training=several, eps=SMALLEST_VARIANCE)
 
     @torch.no_grad()
-    def _both(self, encoded: Encoded) -> tuple[CellHits, CellHits]:
+    def _both(self, encoded: Encoded) -> tuple[Sample, Sample]:
         """Showers and their reconstructions."""
         imitated = self.generator.imitated(encoded.latent, *encoded.particle, encoded.noise)
         return self.generator.real(encoded.showers), imitated
 
     def _bound(self, encoded: Encoded) -> dict[str, Tensor]:
-        """The negative evidence lower bound; latents of training showers are kept on the way."""
+        """What the likelihood or the score say, and the KL divergence; latents are kept."""
         if self.training:
             self.memory.remember(encoded.latent)
         divergence = kl_to_normal(encoded.mean, encoded.log_variance, self.free_nats)
         terms = {"kl": self.kl * divergence / self.hits_per_shower}
         if self.likelihood > 0:
             scale = self.likelihood / self.hits_per_shower
-            found = self.generator.log_prob(encoded.showers, encoded.latent, encoded.noise)
-            terms |= {name: -scale * term.mean() for name, term in found.items()}
+            decoded = encoded.showers, encoded.latent, encoded.noise
+            found = misfit(self.generator, *decoded, distance=self.distance)
+            terms |= {name: scale * term.mean() for name, term in found.items()}
         return terms
 
     def _latent_terms(self, encoded: Encoded) -> dict[str, Tensor]:
@@ -241,23 +242,23 @@ class BIBAE(GAN):
         real = self.generator.real(encoded.showers)
         imitated = self.generator.imitated(encoded.latent, *encoded.particle, encoded.noise)
         score = self.critic(imitated, *encoded.particle)
-        apart = self.difference_critic(real, imitated, *encoded.particle)
+        apart = self.difference_critic.apart(real, imitated, *encoded.particle)
         return {
             "adversarial": self.adversarial * self.taken_for_real(score).mean(),
             "difference": self.difference * self.taken_for_real(apart).mean(),
         }
 
     def _critic_losses(
-        self, real: CellHits, imitated: CellHits, incident: Incident, profile: Profile
+        self, real: Sample, imitated: Sample, incident: Incident, profile: Profile
     ) -> dict[str, Tensor]:
         """Of the critics of showers and of differences, which see the same reconstructions."""
 
         def score(features: Tensor) -> Tensor:
             hits = real.with_features(features)
-            return self.difference_critic(hits, real, incident, profile)
+            return self.difference_critic.apart(hits, real, incident, profile)
 
         nothing = score(real.features)
-        something = self.difference_critic(real, imitated, incident, profile)
+        something = self.difference_critic.apart(real, imitated, incident, profile)
         slope = squared_slope(score, real.features, ptr_from_counts(profile.counts.sum(dim=1)))
         return {
             **super()._critic_losses(real, imitated, incident, profile),

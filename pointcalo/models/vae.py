@@ -1,19 +1,22 @@
-"""Variational autoencoder: the evidence lower bound of a generator that has a likelihood.
+"""Variational autoencoder: the evidence lower bound of a generator, or a distance in its place.
 
 ``log p(showers) >= E_q [log p(showers | latent)] - KL(q(latent | showers) || N(0, 1))``
 (Kingma and Welling 2013, arXiv:1312.6114). The weight of the KL term grows from 0 to 1 in the first
 part of the training, and a latent dimension pays nothing for its first nats ("free bits", Kingma et
 al. 2016, arXiv:1606.04934): without both, the encoder gives up before the decoder has learnt to
 listen.
+
+A generator of points has no likelihood: its points are scored against those of the shower (see
+`pointcalo.nn.set_distance`), and the weight of the score takes the place of a temperature.
 """
 
 import torch
 from torch import Tensor
 
 from pointcalo.models.base import LATENT_STREAM, Model, Player, Stream, first_showers
-from pointcalo.networks.cells import CellGenerator
 from pointcalo.networks.encoder import ShowerEncoder
 from pointcalo.networks.latent_memory import LatentMemory
+from pointcalo.networks.misfit import Decoder, check_decoder, misfit
 from pointcalo.networks.profile import ProfileModel
 from pointcalo.showers import Showers
 from pointcalo.showers.noise import Noise
@@ -26,8 +29,10 @@ class VAE(Model):
 
     Args:
         profile: model of hits and energy per layer, trained beside by its likelihood.
-        generator: the decoder, with a `log_prob`.
+        generator: the decoder, of cells or of points.
+        encoder: set, or graph: what the encoder does before it pools (see `ShowerEncoder`).
         encoder_width: hidden size of the encoder.
+        distance: weight of the score of points, where the generator makes these.
         learning_rate: of generator and encoder.
         profile_learning_rate: of the profile model.
         warm_up: share of the training in which the KL term grows to its full weight.
@@ -35,26 +40,24 @@ class VAE(Model):
         latent: what samples are made with: normal, or kde (see `LatentMemory`).
 
     Raises:
-        ValueError: a generator without a likelihood; another latent.
+        ValueError: a generator of another kind; another encoder or latent.
     """
 
     def __init__(
         self,
         profile: ProfileModel,
-        generator: CellGenerator,
+        generator: Decoder,
         *,
+        encoder: str = "set",
         encoder_width: int = 64,
+        distance: float = 10.0,
         learning_rate: float = 3e-3,
         profile_learning_rate: float = 3e-3,
         warm_up: float = 0.2,
         free_nats: float = 0.1,
         latent: str = "normal",
     ) -> None:
-        if not isinstance(generator, CellGenerator):
-            raise ValueError(
-                f"model=vae needs a generator with a likelihood, got {type(generator).__name__}; "
-                "take network=cells or network=graph"
-            )
+        check_decoder(generator, "vae")
         if latent not in LATENTS:
             raise ValueError(f"model.latent: got {latent!r}, expected {' or '.join(LATENTS)}")
         super().__init__()
@@ -64,8 +67,10 @@ class VAE(Model):
             generator.geometry,
             latent=generator.latent,
             width=encoder_width,
+            kind=encoder,
             conditions=generator.conditions,
         )
+        self.distance = distance
         self.learning_rate = learning_rate
         self.profile_learning_rate = profile_learning_rate
         self.warm_up = warm_up
@@ -91,7 +96,7 @@ class VAE(Model):
         self.hits_per_shower.fill_(showers.num_points / len(showers))
 
     def losses(self, player: str, showers: Showers) -> dict[str, Tensor]:
-        """Negative log likelihoods per detector layer (profile) or per mean hit (generator)."""
+        """Likelihoods and distances, per detector layer (profile) or per mean hit (generator)."""
         if player == "profile":
             return {
                 "profile": -self.profile.log_prob(showers).mean() / self.profile.geometry.num_layers
@@ -104,8 +109,8 @@ class VAE(Model):
             self.memory.remember(latent)
         seed = int(torch.randint(2**62, (1,)))
         noise = Noise.for_showers(seed, torch.arange(len(showers), device=device))
-        terms = self.generator.log_prob(showers, latent, noise, mirror)
-        losses = {name: -term.mean() / self.hits_per_shower for name, term in terms.items()}
+        terms = misfit(self.generator, showers, latent, noise, mirror, distance=self.distance)
+        losses = {name: term.mean() / self.hits_per_shower for name, term in terms.items()}
         losses["kl"] = self._kl(mean, log_variance) / self.hits_per_shower
         return losses
 

@@ -1,9 +1,10 @@
-"""The critic that sees what a generator makes."""
+"""The critics that see what a generator makes."""
 
 from torch import nn
 
 from pointcalo.networks.cell_critic import CellCritic
 from pointcalo.networks.cells import CellGenerator
+from pointcalo.networks.point_critic import PointCritic
 from pointcalo.networks.set_critic import SetCritic
 from pointcalo.networks.set_generator import SetGenerator
 
@@ -27,3 +28,11 @@ def critic_of(generator: nn.Module, width: int) -> SetCritic | CellCritic:
         f"network: got {type(generator).__name__}, of which there is no critic; expected one of "
         "cells or of sets"
     )
+
+
+def difference_critic_of(
+    generator: CellGenerator | SetGenerator, width: int
+) -> CellCritic | PointCritic:
+    """A critic of differences of a generator's showers, with hidden layers of that width."""
+    kind = CellCritic if isinstance(generator, CellGenerator) else PointCritic
+    return kind(generator.geometry, width=width, conditions=generator.conditions)

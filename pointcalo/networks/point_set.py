@@ -107,11 +107,16 @@ class PointCoordinates(nn.Module):
         self.low.copy_(features.amin(dim=0))
         self.high.copy_(features.amax(dim=0))
 
-    def encode(self, showers: Showers) -> PointSet:
-        """Points anywhere in the cells of the hits, the most energetic of each layer first."""
+    def encode(self, showers: Showers, mirror: Tensor | None = None) -> PointSet:
+        """Points anywhere in the cells of the hits, the most energetic of each layer first.
+
+        Args:
+            showers: S of them, on cells.
+            mirror: signs ``[S]`` that v is multiplied by.
+        """
         counts = Profile.of(showers, self.geometry).counts
         slot = showers.index * counts.shape[1] + showers.layer
-        features = self.standardise(self._raw(showers))
+        features = self.standardise(self._raw(showers, mirror))
         return PointSet(features[slot.argsort(stable=True)], counts).by_energy()
 
     def energy_feature(self, relative: Tensor) -> Tensor:
@@ -128,10 +133,12 @@ class PointCoordinates(nn.Module):
         xy = frame.from_frame(uv, points.layer, points.shower)
         return xy, self.delay.time(raw[:, TIME], incident, points.shower, points.layer)
 
-    def _raw(self, showers: Showers) -> Tensor:
+    def _raw(self, showers: Showers, mirror: Tensor | None = None) -> Tensor:
         frame = ShowerFrame(showers.incident, self.geometry.layer_z)
         xy = dequantise(showers.cell, self.geometry)
         uv = frame.to_frame(xy, showers.layer, showers.index)
+        if mirror is not None:
+            uv = torch.stack([uv[:, U], uv[:, V] * mirror[showers.index]], dim=-1)
         threshold = self.geometry.layer_threshold[showers.layer]
         relative = ((showers.energy - threshold) / threshold).clamp_min(0.0)
         delay = self.delay(showers)

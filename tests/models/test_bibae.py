@@ -4,17 +4,17 @@ from dataclasses import replace
 
 import pytest
 import torch
+from models.batches import OneBatch, along_tilt, fit, on_one_side
 from networks.showers import blobs
-from torch import Tensor, nn
+from torch import nn
 
 from pointcalo.geometry import Geometry
 from pointcalo.models.bibae import BIBAE
 from pointcalo.models.vae import VAE
 from pointcalo.networks.cells import CellGenerator
 from pointcalo.networks.profile import Profile, ProfileModel
-from pointcalo.networks.set_generator import SetGenerator
 from pointcalo.sampling import Sampler
-from pointcalo.showers import ENERGY, ShowerFrame, Showers
+from pointcalo.showers import ENERGY, Showers
 from pointcalo.showers.noise import Noise
 from pointcalo.training.initial import initial_weights
 
@@ -31,42 +31,6 @@ def model_of(geometry: Geometry, showers: Showers, **options: float) -> BIBAE:
     model = BIBAE(profile, generator, encoder_width=16, critic_width=16, **options)
     model.prepare(OneBatch(showers))
     return model
-
-
-class OneBatch:
-    def __init__(self, showers: Showers) -> None:
-        self.showers = showers
-
-    def epoch(self, number: int, start: int = 0) -> list[Showers]:
-        return [self.showers][start:]
-
-    def __len__(self) -> int:
-        return 1
-
-
-def fit(model: BIBAE, player: str, showers: Showers, steps: int, rate: float) -> list[float]:
-    optimiser = torch.optim.Adam(model.players()[player].parameters, lr=rate)
-    losses = []
-    for _ in range(steps):
-        batch = showers[torch.randperm(len(showers))[:32]]
-        loss = sum(model.losses(player, batch).values())
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(float(loss.detach()))
-    return losses
-
-
-def on_one_side(geometry: Geometry, number: int) -> Showers:
-    """Half of the showers lie on one side of their axis, half on the other."""
-    showers = blobs(geometry, number, hits=80)
-    side = torch.arange(number)[showers.index] % 2 * 2.0 - 1.0
-    return showers.keep(along_tilt(geometry, showers) * side > 0)
-
-
-def along_tilt(geometry: Geometry, showers: Showers) -> Tensor:
-    frame = ShowerFrame(showers.incident, geometry.layer_z)
-    return frame.to_frame(showers.xy, showers.layer, showers.index)[:, 0]
 
 
 def test_the_latent_says_what_the_showers_have_in_common(toy: Geometry) -> None:
@@ -126,7 +90,7 @@ def test_nothing_is_left_of_a_shower_less_itself(toy: Geometry) -> None:
     assert not bool((critic.sums(hits, layers) - critic.sums(hits, layers)).any())
     hotter = replace(hits, log_energy=hits.log_energy + 0.5)
     nothing, something, less = (
-        critic(a, b, showers.incident, profile)
+        critic.apart(a, b, showers.incident, profile)
         for a, b in ((hits, hits), (hotter, hits), (hits, hotter))
     )
     assert torch.equal(nothing, critic.judged(layers, torch.zeros_like(layers)))
@@ -196,8 +160,3 @@ def test_begins_from_an_autoencoder(toy: Geometry) -> None:
     )
     initial = initial_weights(model, vae.state_dict())
     assert {"profile", "generator", "encoder"} <= set(initial.taken)
-
-
-def test_sets_are_refused(toy: Geometry) -> None:
-    with pytest.raises(ValueError, match=r"model=bibae.*SetGenerator.*network=cells"):
-        BIBAE(ProfileModel(toy), SetGenerator(toy))

@@ -1,5 +1,6 @@
 """What every model must do, whatever its objective: a new one is a line in MODELS."""
 
+import copy
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from pointcalo.networks.cells import CellGenerator
 from pointcalo.networks.graph import GraphGenerator
 from pointcalo.networks.profile import Profile, ProfileModel
 from pointcalo.networks.set_generator import SetGenerator
+from pointcalo.sampling import Sampler
 from pointcalo.showers import Showers
 from pointcalo.showers.noise import Noise
 from pointcalo.training import Trainer
@@ -43,9 +45,17 @@ def graph(geometry: Geometry) -> GraphGenerator:
 
 MODELS: dict[str, Callable[[Geometry], Model]] = {
     "bibae": lambda g: BIBAE(ProfileModel(g, width=16), cells(g), critic_width=16),
+    "bibae-attention": lambda g: BIBAE(ProfileModel(g, width=16), attention(g), critic_width=16),
+    "bibae-graph": lambda g: BIBAE(
+        ProfileModel(g, width=16), graph(g), critic_width=16, encoder="graph"
+    ),
+    "bibae-set": lambda g: BIBAE(ProfileModel(g, width=16), points(g), critic_width=16),
     "gan": lambda g: GAN(ProfileModel(g, width=16), cells(g), critic_width=16),
     "gan-hinge": lambda g: GAN(ProfileModel(g, width=16), cells(g), loss="hinge"),
     "vae": lambda g: VAE(ProfileModel(g, width=16), cells(g)),
+    "vae-attention": lambda g: VAE(ProfileModel(g, width=16), attention(g)),
+    "vae-encoder-graph": lambda g: VAE(ProfileModel(g, width=16), cells(g), encoder="graph"),
+    "vae-set": lambda g: VAE(ProfileModel(g, width=16), points(g), encoder="graph"),
     "vae-kde": lambda g: VAE(ProfileModel(g, width=16), cells(g), latent="kde"),
     "gan-set": lambda g: GAN(ProfileModel(g, width=16), points(g), critic_width=16),
     "gan-attention": lambda g: GAN(ProfileModel(g, width=16), attention(g), critic_width=16),
@@ -121,6 +131,63 @@ def test_players_hold_every_parameter_once(make: Callable[[], Model]) -> None:
     held = [id(p) for player in model.players().values() for p in player.parameters]
     assert len(held) == len(set(held))
     assert set(held) == {id(parameter) for parameter in model.parameters()}
+
+
+def test_an_update_of_a_player_leaves_the_others_alone(
+    make: Callable[[], Model], streams: tuple[ShowerStream, ShowerStream]
+) -> None:
+    """Their weights and normalisations; only latents that are kept may change beside."""
+    model = make()
+    model.prepare(streams[0])
+    kept = ("memory.", "normalise.")
+    for name, player in model.players().items():
+        before = copy.deepcopy(model.state_dict())
+        optimiser = torch.optim.AdamW(player.parameters, lr=1e-2)
+        loss = sum(model.losses(name, next(streams[0].epoch(1))).values())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        held = {id(parameter) for parameter in player.parameters}
+        own = {key for key, value in model.named_parameters() if id(value) in held}
+        after = model.state_dict()
+        moved = {key for key in before if not torch.equal(before[key], after[key])}
+        assert moved & own, name
+        assert all(key.startswith(kept) for key in moved - own), name
+
+
+def test_empty_showers_and_single_hits(
+    make: Callable[[], Model], streams: tuple[ShowerStream, ShowerStream], geometry: Geometry
+) -> None:
+    """In training, without anything that is not finite, and in sampling."""
+    model = make()
+    model.prepare(streams[0])
+    showers = next(streams[0].epoch(1))[:5]
+    number = torch.arange(showers.num_points) - showers.ptr[showers.index]
+    few = showers.keep((showers.index > 1) | ((showers.index == 1) & (number == 0)))
+    assert few.counts.tolist()[:2] == [0, 1]
+    for name, player in model.players().items():
+        terms = model.losses(name, few)
+        assert all(bool(term.isfinite()) for term in terms.values()), name
+        gradients = torch.autograd.grad(
+            sum(terms.values()), player.parameters, allow_unused=True, materialize_grads=True
+        )
+        assert all(bool(gradient.isfinite().all()) for gradient in gradients), name
+    model.eval()
+    noise, profile = Noise.for_showers(1, torch.arange(5)), Profile.of(few, geometry)
+    made = model.generate(model.draw_latent(noise), few.incident, profile, noise)
+    assert torch.equal(made.layer_sums(geometry.num_layers)[0], profile.counts)
+
+
+def test_a_shower_is_sampled_alone_as_in_a_batch(
+    make: Callable[[], Model], streams: tuple[ShowerStream, ShowerStream]
+) -> None:
+    model = make()
+    model.prepare(streams[0])
+    incident = next(streams[1].epoch(0)).incident[:8]
+    whole = Showers.cat(list(Sampler(model).sample(incident, seed=2)))
+    parts = Showers.cat(list(Sampler(model, max_showers=3).sample(incident, seed=2)))
+    assert torch.equal(whole.cell, parts.cell)
+    torch.testing.assert_close(whole.points, parts.points, rtol=1e-3, atol=1e-4)
 
 
 def test_losses_work_without_gradients(

@@ -7,6 +7,7 @@ from torch import nn
 
 from pointcalo.geometry import Geometry
 from pointcalo.models.base import LATENT_STREAM
+from pointcalo.models.bibae import BIBAE
 from pointcalo.models.vae import VAE
 from pointcalo.networks.cells import CellGenerator
 from pointcalo.networks.profile import ProfileModel
@@ -63,10 +64,11 @@ def test_losses_reach_every_parameter() -> None:
         assert all(bool((gradient != 0).any()) for gradient in gradients)
 
 
-def test_a_generator_without_likelihood_is_refused() -> None:
+def test_a_generator_of_another_kind_is_refused() -> None:
     geometry = Geometry.load("toy")
-    with pytest.raises(ValueError, match=r"likelihood.*network=cells"):
-        VAE(ProfileModel(geometry), nn.Identity())
+    for model, name in ((VAE, "vae"), (BIBAE, "bibae")):
+        with pytest.raises(ValueError, match=rf"model={name} needs.*Identity; take network=cells"):
+            model(ProfileModel(geometry), nn.Identity())
 
 
 def test_latents_to_sample_with() -> None:
