@@ -86,6 +86,10 @@ class Adversarial(Model):
     ) -> Tensor:
         """Penalty on the critic's slope in each shower, ``[S]``."""
 
+    def further_terms(self, imitated: Sample, showers: Showers) -> dict[str, Tensor]:
+        """What else the generator minimises, of its showers and real ones of the same particles."""
+        return {}
+
     def players(self) -> dict[str, Player]:
         """The profile model, the critic, and the generator at every few of the critic's steps."""
         profile, critic, generator = (
@@ -121,6 +125,7 @@ class Adversarial(Model):
         imitated = self.generator.imitated(latent, showers.incident, profile, noise)
         score = self.critic(imitated, showers.incident, profile)
         losses = {"adversarial": self.adversarial * self.taken_for_real(score).mean()}
+        losses |= self.further_terms(imitated, showers)
         if self.likelihood > 0 and isinstance(self.generator, CellGenerator):
             terms = self.generator.log_prob(showers, latent, noise)
             scale = self.likelihood / self.hits_per_shower
