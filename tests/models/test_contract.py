@@ -190,6 +190,21 @@ def test_a_shower_is_sampled_alone_as_in_a_batch(
     torch.testing.assert_close(whole.points, parts.points, rtol=1e-3, atol=1e-4)
 
 
+def test_showers_in_another_order_are_the_same_showers(
+    make: Callable[[], Model], streams: tuple[ShowerStream, ShowerStream], geometry: Geometry
+) -> None:
+    model = make()
+    model.prepare(streams[0])
+    model.eval()
+    showers = next(streams[1].epoch(0))[:8]
+    noise, profile = Noise.for_showers(1, torch.arange(8)), Profile.of(showers, geometry)
+    latent, order = model.draw_latent(noise), torch.tensor([3, 1, 7, 0, 6, 2, 5, 4])
+    made = model.generate(latent, showers.incident, profile, noise)
+    other = model.generate(latent[order], showers.incident[order], profile[order], noise[order])
+    assert torch.equal(other.cell, made[order].cell)
+    torch.testing.assert_close(other.points, made[order].points, rtol=1e-3, atol=1e-4)
+
+
 def test_losses_work_without_gradients(
     make: Callable[[], Model], streams: tuple[ShowerStream, ShowerStream]
 ) -> None:
