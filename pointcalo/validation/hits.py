@@ -26,6 +26,9 @@ from pointcalo.validation.values import Values
 MIN_SCALE = 0.01
 """MeV; the unit of `Hits.excess` in detector layers whose threshold is lower, or none."""
 
+THRESHOLDS_PER_MIP = 2.0
+"""Thresholds are half the energy of a minimum-ionising particle."""
+
 
 @dataclass(frozen=True)
 class Hits:
@@ -117,6 +120,11 @@ class Hits:
         return self.per_shower(self.energy * values) / self.total
 
     @cached_property
+    def mips(self) -> Tensor:
+        """Energy of each hit over that of a MIP in its layer, which is twice the threshold, [P]."""
+        return self.excess / THRESHOLDS_PER_MIP
+
+    @cached_property
     def log_excess(self) -> Tensor:
         """Logarithm of `excess`, [P]."""
         return self.excess.log()
@@ -195,6 +203,27 @@ class Hits:
         spread = (self.mean(a * a, where) - mean_a**2) * (self.mean(b * b, where) - mean_b**2)
         return torch.where(spread > 1e-12, covariance / spread.clamp(min=1e-12).sqrt(), torch.nan)
 
+    def ranks(self, values: Tensor) -> Tensor:
+        """Rank of each of `values` [P] in its shower, from 0; equal ones share their mean rank."""
+        order = values.argsort()
+        order = order[self.shower[order].argsort(stable=True)]
+        ordered, shower = values[order], self.shower[order]
+        first = torch.ones_like(shower, dtype=torch.bool)
+        first[1:] = (ordered.diff() != 0) | (shower.diff() != 0)
+        tie = first.cumsum(0) - 1
+        place = (torch.arange(len(order)) - self.ptr[shower]).double()
+        rank = torch.empty_like(place)
+        rank[order] = (torch.bincount(tie, place) / torch.bincount(tie))[tie].double()
+        return rank
+
+    def rank_correlation(self, a: Tensor, b: Tensor) -> Tensor:
+        """Spearman correlation of a and b [P] over the hits of each shower, [S].
+
+        NaN where one of them is the same for all hits, or is not defined (NaN).
+        """
+        known = ~(a.isnan() | b.isnan())
+        return self.correlation(self.ranks(a), self.ranks(b), known)
+
     def order_by(self, values: Tensor) -> Tensor:
         """Hits by shower and, within it, by rising value [P], not negative, in float32; [P]."""
         bits = values.float().view(torch.int32).long()  # of floats >= 0 they have the same order
@@ -204,6 +233,11 @@ class Hits:
         """One value [P] a hit, each weighing 1 or its `weight` [P], for an observable."""
         weight = torch.ones_like(self.energy) if weight is None else weight
         return Values.of_hits(values, weight, self.shower, self.num_showers)
+
+    def grouped_values(self, values: Tensor, group: Tensor, num_groups: int) -> Values:
+        """One value [P] a hit, each weighing 1, for an observable of hits in groups [P]."""
+        shape = self.num_showers, num_groups
+        return Values.of_groups(values, torch.ones_like(self.energy), self.shower, group, shape)
 
 
 def hits_of(showers: Showers, geometry: Geometry) -> Hits:

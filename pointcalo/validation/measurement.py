@@ -98,9 +98,7 @@ def measure(batches: Iterable[Showers], geometry: Geometry) -> Measurement:
         incident.append(showers.incident)
         features.append(high_level_features(hits, pitch_mm))
         for observable in OBSERVABLES:
-            measured = observable(hits)
-            dense = len(measured.value) > measured.num_showers * measured.num_groups
-            values[observable.name].append(measured.merged() if dense else measured)
+            values[observable.name].append(observable(hits).merged())
         if room > 0 or not kept:
             kept.append(showers)
         room -= showers.num_points

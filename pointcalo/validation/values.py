@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pointcalo.showers import index_from_ptr, ptr_from_counts, rows_of
 
-BINS_PER_E = 64
+BINS_PER_E, BINS_PER_E_GROUPED = 64, 8
 SMALLEST = 1e-4
 """In the unit of the observable: below it bins of equal width, above it logarithmic ones."""
 
@@ -24,7 +24,7 @@ class Values:
         weight: [K] float64, not negative.
         shower: Shower of each value, rising, [K].
         group: Group of each value, 0..num_groups-1: the detector layer, where there is one
-            distribution a layer, else 0; [K].
+            distribution a layer, or a bin of another quantity, else 0; [K].
         num_showers: S.
         num_groups: G.
     """
@@ -55,10 +55,17 @@ class Values:
     @staticmethod
     def of_hits(values: Tensor, weight: Tensor, shower: Tensor, num_showers: int) -> Values:
         """One value a hit [P], hits sorted by shower; NaN and what has no weight are left out."""
-        there = values.isfinite() & (weight > 0)
-        value, shower = values[there].double(), shower[there]
         group = torch.zeros_like(shower)
-        return Values(value, weight[there].double(), shower, group, num_showers)
+        return Values.of_groups(values, weight, shower, group, (num_showers, 1))
+
+    @staticmethod
+    def of_groups(
+        values: Tensor, weight: Tensor, shower: Tensor, group: Tensor, shape: tuple[int, int]
+    ) -> Values:
+        """The same with the group of each hit [P], of S showers and G groups."""
+        there = values.isfinite() & (weight > 0)
+        rows = (column[there] for column in (values.double(), weight.double(), shower, group))
+        return Values(*rows, *shape)
 
     @staticmethod
     def cat(parts: Sequence[Values]) -> Values:
@@ -95,10 +102,14 @@ class Values:
     def merged(self) -> Values:
         """Values of one shower and group within 1.6 % of one another as one, at their mean.
 
-        Keeps sums and means; bounds what a sample of many hits takes.
+        Where there are several groups, within 13 %: many share the values. Keeps sums and means;
+        bounds what a sample of many hits takes.
         """
+        if bool(((self.shower * self.num_groups + self.group).diff() > 0).all()):
+            return self  # one value each
         scaled = torch.asinh(self.value / SMALLEST)
-        key = (scaled * BINS_PER_E).floor().long()
+        per_e = BINS_PER_E if self.num_groups == 1 else BINS_PER_E_GROUPED
+        key = (scaled * per_e).floor().long()
         low = int(key.min()) if len(key) else 0
         size = int(key.max()) - low + 1 if len(key) else 1
         slot = (self.shower * self.num_groups + self.group) * size + key - low

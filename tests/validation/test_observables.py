@@ -8,7 +8,7 @@ from pointcalo.geometry import Geometry
 from pointcalo.showers import Incident, Showers
 from pointcalo.validation.hits import hits_of
 from pointcalo.validation.measurement import measure
-from pointcalo.validation.observables import OBSERVABLES
+from pointcalo.validation.observables import OBSERVABLES, timing
 from pointcalo.validation.values import Values
 
 # Two showers of 1 GeV along the axis x = y = 0; the second one has a single hit.
@@ -130,7 +130,8 @@ def test_shower_of_one_hit_has_no_shape(place: Callable[..., Showers], toy: Geom
         *shape,
         *("correlation_u_depth", "correlation_v_depth", "layer_width_u", "layer_width_v"),
         *("angle_along", "angle_across", "opening_angle", "neighbour_correlation"),
-        *("hit_delay", "earliest_delay", "mean_delay", "layer_delay"),  # no times
+        *(observable.name for observable in timing.OBSERVABLES),  # no times
+        *("centre_persistence", "halo_share", "section_share"),
     }
 
 
@@ -139,7 +140,7 @@ def test_empty_shower_has_counts_only(place: Callable[..., Showers], toy: Geomet
     counts = {name for name, values in measured.items() if len(values.value)}
     assert counts == {
         *("response", "hits", "layer_energy", "layer_hits"),
-        *("lit_layers", "sparsity", "occupancy"),
+        *("lit_layers", "sparsity", "occupancy", "layer_clusters"),
     }
     assert all(float(measured[name].value.abs().max()) == 0 for name in counts)
 

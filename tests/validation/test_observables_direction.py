@@ -12,7 +12,7 @@ from pointcalo.geometry import Geometry
 from pointcalo.showers import TIME, Incident, Showers
 from pointcalo.units import SPEED_OF_LIGHT
 from pointcalo.validation.hits import hits_of
-from pointcalo.validation.observables import OBSERVABLES
+from pointcalo.validation.observables import OBSERVABLES, timing
 from pointcalo.validation.values import Values
 
 # In the toy hexagons lie 12 mm apart; its threshold is 0.075 MeV.
@@ -122,13 +122,48 @@ def test_delays_by_hand(toy: Geometry) -> None:
     assert float(measured["mean_delay"].value) == pytest.approx(expected, abs=1e-6)
 
 
+def test_delays_are_compared_by_layer_radius_and_energy(
+    place: Callable[..., Showers], toy: Geometry
+) -> None:
+    rows = [(0, 0, 0.0, 0.0, 0.1), (0, 0, 12.0, 0.0, 0.35), (0, 3, 60.0, 0.0, 20.0)]
+    showers = place(rows)  # 0.67, 2.3 and 133 MIP
+    points = showers.points.clone()
+    late = torch.tensor([0.1, 0.3, 2.0])
+    points[:, TIME] = toy.layer_z[showers.layer] / SPEED_OF_LIGHT + late
+    measured = observed(showers.replace(points=points), toy)
+    groups = {"layer": (8, [0, 0, 3]), "radius": (8, [0, 2, 4]), "energy": (8, [0, 2, 7])}
+    for name, (number, group) in groups.items():
+        values = measured[f"delay_by_{name}"]
+        assert (values.num_groups, values.group.tolist()) == (number, group)
+        torch.testing.assert_close(values.value, late.double(), atol=1e-5, rtol=0)
+    for name in ("radius", "energy"):
+        assert float(measured[f"delay_{name}_correlation"].value) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("late", "expected"), [([1, 2, 3, 90], 1), ([9, 3, 2, 1], -1), ([2, 1, 1, 3], 0.3162278)]
+)
+def test_correlation_is_of_ranks(
+    place: Callable[..., Showers], toy: Geometry, late: list[float], expected: float
+) -> None:
+    # Ranks 2, 0.5, 0.5, 3 and 0 to 3: less their means 0.5 -1 -1 1.5 and -1.5 -0.5 0.5 1.5,
+    # products 1.5, squares 4.5 and 5: 1.5 / sqrt(22.5).
+    showers = place([(0, 2, 12.0 * k, 0.0, 1.0) for k in range(4)])
+    points = showers.points.clone()
+    points[:, TIME] = toy.layer_z[2] / SPEED_OF_LIGHT + torch.tensor(late)
+    measured = observed(showers.replace(points=points), toy)
+    correlation = float(measured["delay_radius_correlation"].value)
+    assert correlation == pytest.approx(expected, abs=1e-6)
+    assert len(measured["delay_energy_correlation"].value) == 0  # all energies are the same
+
+
 def test_showers_without_times_have_no_delays(toy: Geometry) -> None:
     showers = line(toy, direction(0.5, 2.0))
     points = showers.points.clone()
     points[:, TIME] = 0.0
     measured = observed(showers.replace(points=points), toy)
-    for name in ("hit_delay", "earliest_delay", "mean_delay", "layer_delay"):
-        assert len(measured[name].value) == 0
+    for observable in timing.OBSERVABLES:
+        assert len(measured[observable.name].value) == 0
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,14 @@ from pointcalo.validation.compare import Comparison
 from pointcalo.validation.judgement import Judgement
 from pointcalo.validation.metrics import METRICS, Estimate
 from pointcalo.validation.metrics.estimate import TOO_FEW, UNDEFINED
-from pointcalo.validation.report.curves import Curve, deviation
+from pointcalo.validation.observables import OBSERVABLES
+from pointcalo.validation.report.curves import Curve, curves, deviation
 from pointcalo.validation.report.drawing import legend_label
 from pointcalo.validation.report.files import write_metrics, write_slices
 from pointcalo.validation.report.numbers import pair, with_unit
 from pointcalo.validation.report.verdict import statement, verdict_lines, worst
 from pointcalo.validation.slices import Slice, SliceComparison
+from pointcalo.validation.values import Values
 
 BY_NAME = {metric.name: metric for metric in METRICS}
 
@@ -90,6 +92,21 @@ def test_words_name_the_bin_that_deviates_most() -> None:
     assert "mean deviation 16.7%" in said
     empty = Curve(edges, np.zeros(3), np.zeros(3))
     assert deviation(generated, empty) == "no bin to compare"
+
+
+def test_spectra_of_groups_are_drawn_by_their_medians() -> None:
+    observable = next(one for one in OBSERVABLES if one.name == "delay_by_radius")
+    number = 400  # showers with the delays 1 to 400 and a late one near the axis, none further out
+    value = torch.cat([1 + torch.arange(number), torch.full((number,), 1e6)]).double()
+    shower = torch.arange(number).repeat(2)
+    weight = torch.cat([torch.ones(number), torch.full((number,), 0.5)]).double()
+    values = Values(value, weight, shower, torch.zeros(2 * number).long(), number, 8)
+    (curve,) = curves(observable, values, [])
+    assert tuple(curve.edges) == observable.edges
+    assert curve.height[0] == 300  # half of the weight, 600, is reached there
+    # Quantiles 0.5 -+ 0.5 / sqrt(400) of the weight: 285 and 315.
+    assert curve.error[0] == 15
+    assert np.isnan(curve.height[1:]).all() and np.isnan(curve.error[1:]).all()
 
 
 @pytest.mark.parametrize(("label", "shown"), [("_a", " _a"), ("$x$", r"\$x\$"), ("a" * 40, None)])

@@ -77,5 +77,10 @@ METRICS = tuple(
         "CaloChallenge, Krause et al. 2024, arXiv:2410.21611",
         partial(correlation_distance, observable=name),
     )
-    for name, what in (("layer_energy", "energies"), ("layer_hits", "numbers of hits"))
+    for name, what in (
+        ("layer_energy", "energies"),
+        ("layer_hits", "numbers of hits"),
+        ("layer_centre_u", "centres of energy along the tilt"),
+        ("layer_centre_v", "centres of energy across the tilt"),
+    )
 )

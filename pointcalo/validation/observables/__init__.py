@@ -2,7 +2,8 @@
 
 All are taken from hits above threshold, in the frame of their shower. An observable gives values
 with weights, each belonging to a shower (whose resampling gives the error of a metric) and to a
-group: the detector layer, where there is one distribution a layer, else 0.
+group: the detector layer, where there is one distribution a layer, or a bin of another quantity,
+else 0.
 """
 
 from itertools import chain
@@ -14,6 +15,7 @@ from pointcalo.validation.observables import (
     profile,
     shape,
     timing,
+    topology,
 )
 from pointcalo.validation.observables.observable import Observable
 
@@ -24,6 +26,7 @@ HEADINGS: dict[str, tuple[Observable, ...]] = {
     "Direction": direction.OBSERVABLES,
     "Times": timing.OBSERVABLES,
     "Neighbours and clusters": clustering.OBSERVABLES,
+    "Track, cores and halo": topology.OBSERVABLES,
 }
 """What is looked at, under its heading in the report."""
 

@@ -31,10 +31,12 @@ class Curve:
 def curves(observable: Observable, reference: Values, generated: Sequence[Values]) -> list[Curve]:
     """Curves of all samples, the reference first.
 
-    Means per layer, or densities in bins chosen by the reference.
+    Means or medians of each group, or densities in bins chosen by the reference.
     """
     if reference.num_groups > 1:
-        return [_layer_means(values) for values in (reference, *generated)]
+        draw = _group_medians if observable.curve == "median" else _group_means
+        edges = np.asarray(observable.edges or np.arange(reference.num_groups + 1) - 0.5)
+        return [Curve(edges, *draw(values)) for values in (reference, *generated)]
     edges = bin_edges(reference, observable.scale)
     return [_density(values, edges) for values in (reference, *generated)]
 
@@ -72,11 +74,30 @@ def _density(values: Values, edges: torch.Tensor) -> Curve:
     return Curve(edges.numpy(), total[1:-1] / scale, np.sqrt(square[1:-1]) / scale)
 
 
-def _layer_means(values: Values) -> Curve:
-    """Mean over showers in each group; NaN where no shower has a value."""
+def _group_means(values: Values) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean over showers in each group, and its error; NaN where no shower has a value."""
     number = torch.bincount(values.group, values.weight, values.num_groups)
     mean = torch.bincount(values.group, values.weight * values.value, values.num_groups) / number
     apart = (values.value - mean[values.group]) ** 2
     variance = torch.bincount(values.group, values.weight * apart, values.num_groups) / number
-    edges = np.arange(values.num_groups + 1) - 0.5
-    return Curve(edges, mean.numpy(), (variance / number).sqrt().numpy())
+    return mean.numpy(), (variance / number).sqrt().numpy()
+
+
+def _group_medians(values: Values) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weighted median of each group, and its error; NaN where there is no value.
+
+    The error takes the values of a shower as one: half of what lies between the quantiles
+    1/2 -+ 1/2 n^(-1/2) of n showers.
+    """
+    found = np.full((2, values.num_groups), np.nan)
+    order = values.value.argsort()
+    order = order[values.group[order].argsort(stable=True)]
+    for group in values.group.unique().tolist():
+        rows = order[values.group[order] == group]
+        value, weight = values.value[rows], values.weight[rows].cumsum(0)
+        half = 0.5 / len(values.shower[rows].unique()) ** 0.5
+        shares = torch.tensor([0.5 - half, 0.5, 0.5 + half], dtype=torch.float64)
+        place = torch.searchsorted(weight, shares * weight[-1]).clamp(max=len(value) - 1)
+        low, middle, high = value[place].tolist()
+        found[:, group] = middle, (high - low) / 2
+    return found[0], found[1]

@@ -39,7 +39,7 @@ def comparison_figure(
         observable: What is drawn.
         reference: Its curve in the reference.
         generated: Its curves in the generated samples, by label.
-        layered: Whether the curves are means in each detector layer.
+        layered: Whether the curves are means or medians of groups, as the detector layers.
         peaks: MIP peaks fitted to the samples, drawn over them, by label.
 
     Returns:
@@ -53,7 +53,7 @@ def comparison_figure(
         _draw_ratio(lower, reference, list(generated.values()))
         upper.set_ylabel(_height_label(observable, layered))
         axis = quantity(observable.axis or observable.title, observable.unit)
-        lower.set_xlabel("Detector layer" if layered else axis)
+        lower.set_xlabel(observable.groups if layered else axis)
         _scale(upper, observable, [reference, *generated.values()], layered=layered)
         figure.align_ylabels([upper, lower])
         return svg_of(figure)
@@ -128,7 +128,7 @@ def _scale(axes: Axes, observable: Observable, curves: list[Curve], *, layered: 
     else:
         axes.set_ylim(min(0.0, axes.get_ylim()[0]), ROOM * axes.get_ylim()[1])
     edges = curves[0].edges
-    if observable.scale == "log" and not layered and edges[0] > 0:
+    if (observable.edges if layered else observable.scale == "log") and edges[0] > 0:
         axes.set_xscale("log")
     axes.set_xlim(edges[0], edges[-1])
 
@@ -136,5 +136,5 @@ def _scale(axes: Axes, observable: Observable, curves: list[Curve], *, layered: 
 def _height_label(observable: Observable, layered: bool) -> str:
     if layered:
         title = observable.title[0].lower() + observable.title[1:]
-        return quantity(f"Mean {title}", observable.unit)
+        return quantity(f"{observable.curve.capitalize()} {title}", observable.unit)
     return "Density" if observable.unit == "1" else f"Density [1/{observable.unit}]"
