@@ -5,7 +5,7 @@ features distinguishes and 1 for samples that are always told apart. It grows wi
 showers the classifier learns from, so it says nothing without its n.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
@@ -15,6 +15,9 @@ from threadpoolctl import threadpool_limits
 
 from pointcalo.validation.metrics.estimate import DIFFERENT_INCIDENT, OK, TOO_FEW, Estimate
 from pointcalo.validation.metrics.metric import Metric, Pair
+
+Score = Callable[[NDArray[np.float32]], NDArray[np.float64]]
+"""Log odds of being generated, [m], of m showers with features [m, D]."""
 
 MIN_SHOWERS = 1000
 MIN_PAIRS = 10
@@ -72,8 +75,21 @@ def held_out_scores(
     Returns:
         Log odds of being generated, [2, n]: reference, generated.
     """
-    fold = np.random.default_rng(seed).permutation(len(reference)) % FOLDS
     scores = np.empty((2, len(reference)))
+    for held_out, score in judges(reference, generated, seed):
+        for side, sample in enumerate((reference, generated)):
+            scores[side, held_out] = score(sample[held_out])
+    return scores
+
+
+def judges(
+    reference: NDArray[np.float32], generated: NDArray[np.float32], seed: int
+) -> Iterator[tuple[NDArray[np.bool_], Score]]:
+    """For each fold: which pairs it holds out, [n], and the scores by a classifier of the others.
+
+    Args: as for `held_out_scores`.
+    """
+    fold = np.random.default_rng(seed).permutation(len(reference)) % FOLDS
     for k in range(FOLDS):
         learn = fold != k
         features = np.concatenate([reference[learn], generated[learn]])
@@ -82,9 +98,7 @@ def held_out_scores(
         # Trees this small gain nothing from more threads, and lose much on a busy machine.
         with threadpool_limits(limits=1):
             classifier = _classifier(seed).fit(features[:, used], label)
-        for side, sample in enumerate((reference, generated)):
-            scores[side, ~learn] = classifier.decision_function(sample[~learn][:, used])
-    return scores
+            yield ~learn, lambda sample, c=classifier, u=used: c.decision_function(sample[:, u])
 
 
 def _classifier(seed: int) -> HistGradientBoostingClassifier:
