@@ -93,7 +93,7 @@ class BIBAE(GAN):
         settings: see `GAN`.
 
     Raises:
-        ValueError: a generator of another kind; an unknown encoder or loss.
+        ValueError: a generator of another kind, or without a latent; an unknown encoder or loss.
     """
 
     def __init__(
@@ -117,6 +117,8 @@ class BIBAE(GAN):
         **settings: float | str,
     ) -> None:
         check_decoder(generator, "bibae")
+        if generator.latent < 1:
+            raise ValueError("network.latent: got 0; model=bibae needs at least 1, model=vae none")
         super().__init__(profile, generator, critic_width=critic_width, **settings)
         geometry, size, conditions = generator.geometry, generator.latent, generator.conditions
         self.encoder = ShowerEncoder(

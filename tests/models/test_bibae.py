@@ -33,6 +33,12 @@ def model_of(geometry: Geometry, showers: Showers, **options: float) -> BIBAE:
     return model
 
 
+def test_a_bottleneck_is_needed(toy: Geometry) -> None:
+    generator = CellGenerator(toy, latent=0, width=16, components=2, near=40)
+    with pytest.raises(ValueError, match=r"network.latent: got 0; model=bibae needs at least 1"):
+        BIBAE(ProfileModel(toy, width=16, components=2), generator)
+
+
 def test_the_latent_says_what_the_showers_have_in_common(toy: Geometry) -> None:
     showers = on_one_side(toy, 128)
     model = model_of(toy, showers, adversarial=0.0, difference=0.0)
