@@ -86,9 +86,11 @@ def test_a_report_older_than_the_weights_is_made_again(
     results: SimpleNamespace, runs: list[Path], tmp_path: Path
 ) -> None:
     validated: list[list[str]] = []
+    times = [2.0, 3.0, 4.0, 5.0]
     made = {"pointcalo": lambda arguments: validated.append(arguments) or 0}
-    made["sampling_ms"] = lambda *_: 2.0
-    options = SimpleNamespace(output=tmp_path, reference=None, floor="f.h5", skip="", threads=1)
+    made["sampling_ms"] = lambda *_: times.pop(0)
+    keys = {"reference": None, "floor": "f.h5", "skip": "", "threads": 1, "retime": False}
+    options = SimpleNamespace(output=tmp_path, **keys)
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "metrics.json").write_text("{}")
     with pytest.MonkeyPatch.context() as patch:
@@ -96,12 +98,15 @@ def test_a_report_older_than_the_weights_is_made_again(
             patch.setitem(results.Run._sampling_ms.__globals__, name, stand_in)
         for _ in range(2):
             assert results.Run(runs[0], options).made == ({}, 2.0)
+        options.retime = True
+        assert results.Run(runs[0], options).made == ({}, 3.0)
+        options.retime = False
         assert len(validated) == 1
         assert validated[0][0] == "validate" and "floor=f.h5" in validated[0]
         os.utime(runs[0] / "checkpoints" / "best.pt")
-        assert results.Run(runs[0], options).made == ({}, 2.0)
+        assert results.Run(runs[0], options).made == ({}, 4.0)
         options.floor = "g.h5"
-        assert results.Run(runs[0], options).made == ({}, 2.0)
+        assert results.Run(runs[0], options).made == ({}, 5.0)
     assert len(validated) == 3
 
 

@@ -5,7 +5,8 @@
 Each run gets a report of `pointcalo validate` in the folder of its name below --output; one that is
 there already and newer than the run's weights is read, so that only new runs cost time. Runs with
 the same settings but for the seed get a row with mean and spread besides. Times are of one thread,
-batches of 100 showers (as tools/benchmark.py takes them): nothing else should run beside.
+batches of 100 showers (as tools/benchmark.py takes them): nothing else should run beside; --retime
+takes them anew.
 """
 
 import argparse
@@ -123,7 +124,9 @@ class Run:
         if known.get("arguments") != arguments:
             if pointcalo(["validate", *arguments]) != 0:
                 raise SystemExit(f"{self.directory}: not validated")
-            known = {"arguments": arguments, "batch_100_ms": self._sampling_ms()}
+            known = {"arguments": arguments}
+        if "batch_100_ms" not in known or self.options.retime:
+            known["batch_100_ms"] = self._sampling_ms()
             kept.write_text(json.dumps(known, indent=2) + "\n")
         return json.loads(metrics.read_text()), known["batch_100_ms"]
 
@@ -212,6 +215,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder of the reports")
     parser.add_argument("--skip", default="", help="metrics to leave out, as auc_cells,fpd")
     parser.add_argument("--threads", type=int, default=1, help="of the validation")
+    parser.add_argument("--retime", action="store_true", help="take the times anew")
     options = parser.parse_args()
     runs = [Run(directory, options) for directory in options.runs]
     if len({run.name for run in runs}) < len(runs):
