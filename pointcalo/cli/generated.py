@@ -55,8 +55,9 @@ class Generated:
         """
         path = folder / f"{self.label}.h5"
         incident = incident.to(device)
-        sampler, geometry = self._sampler(geometry, device)
-        write_sampled(path, sampler, incident, geometry, self.path, seed)
+        model, _ = trained_model(self.path, device)
+        sampler = Sampler(model, geometry.to(device), max_showers=100)
+        write_sampled(path, sampler, incident, self.path, seed)
         some = incident[:LATENT_SHOWERS]
         drawn = {
             "latent": sampler.sample(some, seed, latent_seed=seed + 1),
@@ -64,13 +65,6 @@ class Generated:
         }
         again = {name: Showers.cat([s.to("cpu") for s in parts]) for name, parts in drawn.items()}
         return path, again
-
-    def _sampler(self, geometry: Geometry, device: str) -> tuple[Sampler, Geometry]:
-        model, own = trained_model(self.path, device)
-        if own.hash == geometry.hash:
-            return Sampler(model, max_showers=100), own
-        moved = geometry.to(device)
-        return Sampler(model.on(moved), max_showers=100), moved
 
 
 def all_generated(given: str | ListConfig) -> list[Generated]:

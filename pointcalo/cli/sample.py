@@ -21,6 +21,7 @@ from pointcalo.cli.simulate import GUN, incident_like
 from pointcalo.cli.trained_particles import condition_names, outside, units_of
 from pointcalo.formats import NativeWriter
 from pointcalo.geometry import Geometry
+from pointcalo.projection import Transfer
 from pointcalo.sampling import Sampler
 from pointcalo.showers import Incident
 from pointcalo.simulation import ParticleGun, draw_columns
@@ -38,14 +39,15 @@ def run(config: DictConfig) -> None:
     model, geometry = trained_model(config.run, config.device)
     if config.geometry is not None:
         geometry = Geometry.load(config.geometry).to(config.device)
-        model = model.on(geometry)
+    sampler = Sampler(model, geometry, max_points=config.max_points, max_showers=config.max_showers)
+    if sampler.transfer is not None:
+        print(f"pointcalo sample: {_carried(sampler.transfer)}", file=sys.stderr)
     incident = _incident(config, geometry)
     for line in outside(trained_particles(config.run), incident):
         print(f"pointcalo sample: {line}", file=sys.stderr)
     incident = incident.to(config.device)
-    sampler = Sampler(model, max_points=config.max_points, max_showers=config.max_showers)
     start = perf_counter()
-    number = write_sampled(config.output, sampler, incident, geometry, config.run, config.seed)
+    number = write_sampled(config.output, sampler, incident, config.run, config.seed)
     milliseconds = 1e3 * (perf_counter() - start) / number
     print(
         f"{number} showers in {config.output}, {milliseconds:.2f} ms each "
@@ -58,7 +60,6 @@ def write_sampled(
     path: str | Path,
     sampler: Sampler,
     incident: Incident,
-    geometry: Geometry,
     run: str | Path,
     seed: int,
 ) -> int:
@@ -68,19 +69,21 @@ def write_sampled(
         path: file to write.
         sampler: of the run's model.
         incident: the particles, on its device.
-        geometry: that it samples on.
         run: its directory.
         seed: of the showers.
 
     Returns:
         Number of showers.
     """
+    geometry, attributes = sampler.geometry, {"seed": seed}
+    if sampler.transfer is not None:
+        attributes["carried_from"] = sampler.transfer.source.name
     file = NativeWriter(
         path,
         geometry_name=geometry.name,
         geometry_hash=geometry.hash,
         source=_source(run),
-        attributes={"seed": seed},
+        attributes=attributes,
         extra_units=units_of(trained_particles(run)),
     )
     with file, tqdm(total=len(incident), unit="shower", desc="sample", disable=None) as bar:
@@ -90,6 +93,15 @@ def write_sampled(
         if sampler.beyond.known:
             file.attributes["energy_outside_cells"] = sampler.loss.share
     return file.num_showers
+
+
+def _carried(transfer: Transfer) -> str:
+    """That showers come from another lattice, in a line."""
+    own, other = transfer.source.name, transfer.target.name
+    return (
+        f"{other} has other cells than {own}, which the run was trained on: showers are generated "
+        f"in {own} and their hits carried over; to train on a few showers of {other} is better"
+    )
 
 
 def _lost(sampler: Sampler) -> str:

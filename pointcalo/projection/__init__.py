@@ -4,6 +4,7 @@ from pointcalo.projection.eta_phi import EtaPhi
 from pointcalo.projection.images import depth_groups, images, layer_groups, to_points
 from pointcalo.projection.projector import CountingProjector, Projector
 from pointcalo.projection.resegmentation import Resegmentation
+from pointcalo.projection.transfer import Transfer
 from pointcalo.projection.windows import Rectangle, Rings, Window
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Rectangle",
     "Resegmentation",
     "Rings",
+    "Transfer",
     "Window",
     "depth_groups",
     "images",

@@ -39,7 +39,7 @@ class Resegmentation:
     """
 
     def __init__(self, source: Geometry, target: Geometry, samples: int = 64) -> None:
-        _check_layers(source, target)
+        check_layers(source, target)
         self.source, self.target = source, target
         ratio = float((_mean_area(source) / _mean_area(target)).nan_to_num().max())
         self.points = min(MAX_POINTS, int(samples * max(1.0, ratio)))
@@ -237,7 +237,8 @@ def _mean_area(geometry: Geometry) -> Tensor:
     return total / geometry.layer_start.diff()
 
 
-def _check_layers(source: Geometry, target: Geometry) -> None:
+def check_layers(source: Geometry, target: Geometry) -> None:
+    """Raise ValueError where geometries have other numbers or depths of layers."""
     names = f"geometries {source.name!r} and {target.name!r}"
     if source.num_layers != target.num_layers:
         raise ValueError(

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pointcalo.models.base import Model
+from pointcalo.geometry import Geometry
+from pointcalo.models.base import Model, check_layers
 from pointcalo.networks.profile import Profile
+from pointcalo.projection import Transfer
 from pointcalo.sampling.beyond import BeyondEdges
+from pointcalo.sampling.same_cells import same_cells
 from pointcalo.showers import Incident, Showers, segment_sum
 from pointcalo.showers.noise import Noise
 
@@ -47,19 +50,40 @@ class Sampler:
     kernels). Showers near an edge, a hole or a dead cell lose there what falls beyond it; `loss`
     counts it.
 
+    On another geometry whose layers have cells of the same sizes and kind (with a hole, with dead
+    cells, larger) the generator lights the cells of that geometry. Where the cells are others it
+    lights those that it was trained on, and hits are carried to the others (`Transfer`).
+
     Args:
         model: with ``profile`` and ``generator``, in evaluation mode, on its device.
+        geometry: to sample on, on the same device; None: that of the model.
         max_points: hits of a batch, which bounds the memory; a single larger shower still makes a
             batch. max_showers: showers of a batch.
+
+    Attributes:
+        geometry: that the showers are on.
+        transfer: how hits get there, None where they are generated there.
+
+    Raises:
+        ValueError: layers of other depths or thresholds.
     """
 
     def __init__(
         self,
         model: Model,
+        geometry: Geometry | None = None,
         *,
         max_points: int = 50_000,
         max_showers: int = 1000,
     ) -> None:
+        own = model.profile.geometry
+        self.geometry = own if geometry is None or geometry.hash == own.hash else geometry
+        check_layers(own, self.geometry)
+        self.transfer = None
+        if not same_cells(own, self.geometry):
+            self.transfer = Transfer(own, self.geometry)
+        elif self.geometry is not own:
+            model = model.on(self.geometry)
         self.model = model.eval()
         self.beyond = BeyondEdges(self.model)
         self.loss = Loss()
@@ -119,7 +143,14 @@ class Sampler:
             order = torch.cat([rows for rows, _ in sides]).argsort()
             showers = Showers.cat(parts)[order]
         self._count(profile, showers, near)
-        return showers
+        return showers if self.transfer is None else self._carried(showers, noise)
+
+    def _carried(self, showers: Showers, noise: Noise) -> Showers:
+        """Showers on the other cells."""
+        there, outside = self.transfer(showers, noise)
+        energy = segment_sum(showers.energy.double(), showers.ptr)
+        self.loss.lost += float(energy @ outside.double())
+        return there
 
     def _count(self, profile: Profile, showers: Showers, near: Tensor) -> None:
         wanted = profile.energy.double().sum(dim=1)

@@ -99,6 +99,22 @@ def test_sample_in_a_detector_with_a_hole(
     assert "layers of other depths or thresholds than toy" in capsys.readouterr().err
 
 
+def test_sample_on_other_cells(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    detector, output = tmp_path / "fine.yaml", tmp_path / "x.h5"
+    text = (run / "geometry.yaml").read_text().replace("name: toy", "name: fine")
+    detector.write_text(text.replace("pitch_mm: 12.0", "pitch_mm: 7"))
+    like = [f"like={run / 'showers.h5'}", "split=test", "threads=1", f"output={output}"]
+    assert main(["sample", f"run={run}", f"geometry={detector}", *like]) == 0
+    said = capsys.readouterr().err
+    assert "fine has other cells than toy" in said and "made in toy" in said
+    file, fine = NativeFile(output), Geometry.load(detector)
+    assert file.geometry_hash == fine.hash and file.attributes["carried_from"] == "toy"
+    showers = file.read()
+    assert len(showers) == 24 and bool((fine.cell_at(showers.layer, showers.xy) >= 0).all())
+
+
 def test_sample_particles_of_ones_own(run: Path, tmp_path: Path) -> None:
     one, other = tmp_path / "one.h5", tmp_path / "other.h5"
     settings = ["showers=9", "energy_GeV=3", "theta_deg=10", "threads=1"]
