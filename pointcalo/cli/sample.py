@@ -21,8 +21,7 @@ from pointcalo.cli.simulate import GUN, incident_like
 from pointcalo.cli.trained_particles import condition_names, outside, units_of
 from pointcalo.formats import NativeWriter
 from pointcalo.geometry import Geometry
-from pointcalo.projection import Transfer
-from pointcalo.sampling import Sampler
+from pointcalo.sampling import OtherCells, Sampler
 from pointcalo.showers import Incident
 from pointcalo.simulation import ParticleGun, draw_columns
 
@@ -40,8 +39,8 @@ def run(config: DictConfig) -> None:
     if config.geometry is not None:
         geometry = Geometry.load(config.geometry).to(config.device)
     sampler = Sampler(model, geometry, max_points=config.max_points, max_showers=config.max_showers)
-    if sampler.transfer is not None:
-        print(f"pointcalo sample: {_carried(sampler.transfer)}", file=sys.stderr)
+    if sampler.other is not None:
+        print(f"pointcalo sample: {_carried(sampler.other)}", file=sys.stderr)
     incident = _incident(config, geometry)
     for line in outside(trained_particles(config.run), incident):
         print(f"pointcalo sample: {line}", file=sys.stderr)
@@ -76,8 +75,8 @@ def write_sampled(
         Number of showers.
     """
     geometry, attributes = sampler.geometry, {"seed": seed}
-    if sampler.transfer is not None:
-        attributes["carried_from"] = sampler.transfer.source.name
+    if sampler.other is not None:
+        attributes["carried_from"] = sampler.other.transfer.source.name
     file = NativeWriter(
         path,
         geometry_name=geometry.name,
@@ -95,12 +94,13 @@ def write_sampled(
     return file.num_showers
 
 
-def _carried(transfer: Transfer) -> str:
+def _carried(other: OtherCells) -> str:
     """That showers come from another lattice, in a line."""
-    own, other = transfer.source.name, transfer.target.name
+    own, there = other.transfer.source.name, other.transfer.target.name
+    anew = ", and cells lit anew with as many hits" if other.lights else ""
     return (
-        f"{other} has other cells than {own}, which the run was trained on: showers are generated "
-        f"in {own} and their hits carried over; to train on a few showers of {other} is better"
+        f"{there} has other cells than {own}, which the run was trained on: showers are generated "
+        f"in {own} and carried over{anew}; to train it on a few showers of {there} is better"
     )
 
 

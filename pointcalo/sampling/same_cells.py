@@ -1,4 +1,4 @@
-"""Whether a generator of the cells of one geometry can light those of another."""
+"""How much the cells of two geometries differ."""
 
 from itertools import pairwise
 
@@ -23,18 +23,34 @@ def same_cells(one: Geometry, other: Geometry) -> bool:
     """
     if one.hash == other.hash:
         return True
-    return torch.allclose(_kinds(one), _kinds(other), rtol=SAME_AREA, atol=0.0, equal_nan=True)
+    beside = (_neighbours(geometry) for geometry in (one, other))
+    return torch.equal(*beside) and area_ratio(one, other) <= 1.0 + SAME_AREA
 
 
-def _kinds(geometry: Geometry) -> Tensor:
-    """Smallest and largest area in mm2, and median number of neighbours, [L, 3]; NaN without."""
-    kinds = torch.full((geometry.num_layers, 3), torch.nan)
+def area_ratio(one: Geometry, other: Geometry) -> float:
+    """Largest ratio, above 1, of the smallest or of the largest areas of cells in a layer."""
+    logs = (_areas(one).log() - _areas(other).log()).abs()
+    return float(logs.nan_to_num(0.0).max().exp())
+
+
+def _areas(geometry: Geometry) -> Tensor:
+    """Smallest and largest area in each layer in mm2, [L, 2]; NaN without cells."""
+    areas = torch.full((geometry.num_layers, 2), torch.nan)
     for layer, (first, last) in enumerate(pairwise(geometry.layer_start.tolist())):
-        if first == last:
-            continue
-        cell = torch.arange(first, last, device=geometry.device)
-        area = geometry.area(cell)
-        table = geometry.neighbour_table(cell[:: max(1, len(cell) // SOME_CELLS)])
-        beside = (table >= 0).sum(dim=1).median()
-        kinds[layer] = torch.stack([area.min(), area.max(), beside.to(area)]).cpu()
-    return kinds
+        if last > first:
+            area = geometry.area(torch.arange(first, last, device=geometry.device))
+            areas[layer] = torch.stack([area.min(), area.max()]).cpu()
+    return areas
+
+
+def _neighbours(geometry: Geometry) -> Tensor:
+    """Median number of neighbours of a cell of each layer, [L] int64; 0 without cells."""
+    numbers = torch.zeros(geometry.num_layers, dtype=torch.int64)
+    for layer, (first, last) in enumerate(pairwise(geometry.layer_start.tolist())):
+        if last > first:
+            step = max(1, (last - first) // SOME_CELLS)
+            table = geometry.neighbour_table(
+                torch.arange(first, last, step, device=geometry.device)
+            )
+            numbers[layer] = (table >= 0).sum(dim=1).median()
+    return numbers

@@ -9,8 +9,8 @@ from torch import Tensor
 from pointcalo.geometry import Geometry
 from pointcalo.models.base import Model, check_layers
 from pointcalo.networks.profile import Profile
-from pointcalo.projection import Transfer
 from pointcalo.sampling.beyond import BeyondEdges
+from pointcalo.sampling.other_cells import OtherCells
 from pointcalo.sampling.same_cells import same_cells
 from pointcalo.showers import Incident, Showers, segment_sum
 from pointcalo.showers.noise import Noise
@@ -51,8 +51,8 @@ class Sampler:
     counts it.
 
     On another geometry whose layers have cells of the same sizes and kind (with a hole, with dead
-    cells, larger) the generator lights the cells of that geometry. Where the cells are others it
-    lights those that it was trained on, and hits are carried to the others (`Transfer`).
+    cells, larger) the generator lights the cells of that geometry as if it had been trained there;
+    `OtherCells` says how showers get onto other cells.
 
     Args:
         model: with ``profile`` and ``generator``, in evaluation mode, on its device.
@@ -62,7 +62,7 @@ class Sampler:
 
     Attributes:
         geometry: that the showers are on.
-        transfer: how hits get there, None where they are generated there.
+        other: puts them there where it has other cells than the model, else None.
 
     Raises:
         ValueError: layers of other depths or thresholds.
@@ -79,9 +79,9 @@ class Sampler:
         own = model.profile.geometry
         self.geometry = own if geometry is None or geometry.hash == own.hash else geometry
         check_layers(own, self.geometry)
-        self.transfer = None
+        self.other = None
         if not same_cells(own, self.geometry):
-            self.transfer = Transfer(own, self.geometry)
+            self.other = OtherCells(model, self.geometry)
         elif self.geometry is not own:
             model = model.on(self.geometry)
         self.model = model.eval()
@@ -143,11 +143,11 @@ class Sampler:
             order = torch.cat([rows for rows, _ in sides]).argsort()
             showers = Showers.cat(parts)[order]
         self._count(profile, showers, near)
-        return showers if self.transfer is None else self._carried(showers, noise)
+        return showers if self.other is None else self._elsewhere(showers, latent, noise, near)
 
-    def _carried(self, showers: Showers, noise: Noise) -> Showers:
+    def _elsewhere(self, showers: Showers, latent: Tensor, noise: Noise, near: Tensor) -> Showers:
         """Showers on the other cells."""
-        there, outside = self.transfer(showers, noise)
+        there, outside = self.other(showers, latent, noise, near)
         energy = segment_sum(showers.energy.double(), showers.ptr)
         self.loss.lost += float(energy @ outside.double())
         return there

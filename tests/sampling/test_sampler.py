@@ -13,6 +13,7 @@ from pointcalo.networks.profile import ProfileModel
 from pointcalo.sampling import Sampler
 from pointcalo.sampling.same_cells import same_cells
 from pointcalo.showers import Showers
+from pointcalo.showers.noise import Noise
 
 
 def _toy_with(cells: Cartesian | Hexagonal) -> Geometry:
@@ -92,7 +93,7 @@ def test_on_other_cells_the_showers_are_those_of_the_own_carried_over() -> None:
     own = Showers.cat(list(Sampler(model).sample(incident, seed=3)))
     sampler = Sampler(model, other, max_showers=5)
     there = Showers.cat(list(sampler.sample(incident, seed=3)))
-    assert sampler.geometry is other and sampler.transfer is not None
+    assert sampler.geometry is other and sampler.other is not None and not sampler.other.lights
     assert torch.equal(other.cell_at(there.layer, there.xy), there.cell)
     assert bool((there.energy >= other.layer_threshold[there.layer]).all())
     energy = there.energy.sum() / own.energy.sum()
@@ -101,10 +102,26 @@ def test_on_other_cells_the_showers_are_those_of_the_own_carried_over() -> None:
     assert torch.equal(again.cell, there[7:].cell)
 
 
+def test_cells_about_as_large_are_lit_anew_with_the_hits_carried_over() -> None:
+    toy, other = Geometry.load("toy"), _toy_with(Cartesian(pitch_mm=(10.5, 10.5), nx=41, ny=41))
+    model, incident = _model(toy), incident_particles(12)
+    own = Showers.cat(list(Sampler(model).sample(incident, seed=3)))
+    sampler = Sampler(model, other, max_showers=5)
+    there = Showers.cat(list(sampler.sample(incident, seed=3)))
+    assert sampler.other is not None and sampler.other.lights
+    noise = Noise.for_showers(3, torch.arange(12))
+    carried, _ = sampler.other.transfer(own, noise)
+    for found, expected in zip(there.layer_sums(8), carried.layer_sums(8), strict=True):
+        torch.testing.assert_close(found, expected)
+    assert not torch.equal(there.cell, carried.cell)
+    whole = Showers.cat(list(Sampler(model, other).sample(incident, seed=3)))
+    assert torch.equal(whole.cell, there.cell)
+
+
 def test_the_same_cells_elsewhere_are_lit_by_the_generator() -> None:
     holed = _toy_with(HOLED)
     sampler = Sampler(_model(Geometry.load("toy")), holed)
-    assert sampler.transfer is None and sampler.model.generator.geometry is holed
+    assert sampler.other is None and sampler.model.generator.geometry is holed
 
 
 def test_what_lies_beyond_the_other_cells_is_lost() -> None:
