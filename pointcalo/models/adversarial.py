@@ -112,11 +112,11 @@ class Adversarial(Model):
 
     def losses(self, player: str, showers: Showers) -> dict[str, Tensor]:
         """Negative log likelihood of the profiles; the two sides of the game."""
+        latent, noise = self._numbers(showers)
         if player == "profile":
             num_layers = self.profile.geometry.num_layers
             return {"profile": -self.profile.log_prob(showers).mean() / num_layers}
         profile = Profile.of(showers, self.generator.geometry)
-        latent, noise = self._numbers(showers)
         if player == "critic":
             with torch.no_grad():
                 imitated = self.generator.imitated(latent, showers.incident, profile, noise)

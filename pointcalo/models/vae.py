@@ -97,18 +97,17 @@ class VAE(Model):
 
     def losses(self, player: str, showers: Showers) -> dict[str, Tensor]:
         """Likelihoods and distances, per detector layer (profile) or per mean hit (generator)."""
-        if player == "profile":
-            return {
-                "profile": -self.profile.log_prob(showers).mean() / self.profile.geometry.num_layers
-            }
         device = showers.ptr.device
         mirror = torch.randint(0, 2, (len(showers),), device=device) * 2.0 - 1.0
+        seed = int(torch.randint(2**62, (1,)))
+        noise = Noise.for_showers(seed, torch.arange(len(showers), device=device))
+        if player == "profile":
+            log_prob = self.profile.log_prob(showers, mirror).mean()
+            return {"profile": -log_prob / self.profile.geometry.num_layers}
         mean, log_variance = self.encoder(showers, mirror)
         latent = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
         if self.memory is not None and self.training:
             self.memory.remember(latent)
-        seed = int(torch.randint(2**62, (1,)))
-        noise = Noise.for_showers(seed, torch.arange(len(showers), device=device))
         terms = misfit(self.generator, showers, latent, noise, mirror, distance=self.distance)
         losses = {name: term.mean() / self.hits_per_shower for name, term in terms.items()}
         losses["kl"] = self._kl(mean, log_variance) / self.hits_per_shower

@@ -11,6 +11,8 @@ from pointcalo.networks.profile import Profile
 BRIEF = 8  # features of `brief`
 EPS = 0.3  # of the threshold, added to the excess before a logarithm: linear near the threshold
 LOWEST = math.log(EPS)
+SHIFTS = 6  # Newton's steps
+LARGEST_SHIFT = 3.0
 
 
 class Budget:
@@ -32,6 +34,7 @@ class Budget:
         self.threshold = geometry.layer_threshold.repeat(num_showers)
         layer = torch.arange(num_layers, device=self.counts.device)
         self.parity = (layer % 2).repeat(num_showers)
+        self.centre = profile.centre(geometry).flatten(0, 1)
         self.hits_left = self.counts
         self.excess_left = self.excess
 
@@ -96,4 +99,42 @@ def best(score: Tensor, segment: Tensor, allowed: Tensor) -> Tensor:
     first = torch.searchsorted(ordered, ordered)
     chosen = torch.zeros_like(segment, dtype=torch.bool)
     chosen[order] = torch.arange(len(order), device=order.device) - first < allowed[ordered]
+    return chosen
+
+
+def drawn(logit: Tensor, noise: Tensor, segment: Tensor, number: Tensor, start: Tensor) -> Tensor:
+    """Choose just so many cells of each segment, each as often as its log odds say.
+
+    The log odds of a segment are shifted together until their probabilities sum to the number.
+    Then systematic sampling in random order: the only design of a fixed size this cheap with just
+    these probabilities, which the best of log odds plus noise do not have where the number is
+    small (Hartley and Rao 1962, doi:10.1214/aoms/1177704375).
+
+    Args:
+        logit: log odds of cells, ``[C]``.
+        noise: puts the cells in a random order, ``[C]``.
+        segment: of the cells, ``[C]``.
+        number: cells to choose, ``[Q]``; fewer are chosen where there are not so many.
+        start: uniform numbers, ``[Q]``.
+
+    Returns:
+        Whether each cell is chosen, bool ``[C]``.
+    """
+    zero = torch.zeros(len(number), dtype=torch.float64, device=logit.device)
+    shift, logit, wanted = zero, logit.double(), number.double()
+    for _ in range(SHIFTS):
+        share = torch.sigmoid(logit + shift[segment])
+        slope = zero.index_add(0, segment, share * (1.0 - share)).clamp_min(1e-9)
+        missing = wanted - zero.index_add(0, segment, share)
+        shift = shift + (missing / slope).clamp(-LARGEST_SHIFT, LARGEST_SHIFT)
+    order = torch.argsort(segment.double() * 4.0 - torch.atan(noise.double()))
+    share = torch.sigmoid(logit + shift[segment])[order]
+    segment = segment[order]
+    total = zero.index_add(0, segment, share)
+    upto = share.cumsum(0) - (total.cumsum(0) - total)[segment]
+    unit = (wanted / total.clamp_min(1e-12))[segment]
+    steps = torch.floor(upto * unit + start[segment])
+    steps -= torch.floor((upto - share) * unit + start[segment])
+    chosen = torch.zeros_like(segment, dtype=torch.bool)
+    chosen[order] = steps > 0
     return chosen

@@ -12,6 +12,7 @@ from pointcalo.networks.layer_critic import LayerCritic
 from pointcalo.networks.messages import CellMessages
 from pointcalo.networks.place import SIZE as PLACE
 from pointcalo.networks.place import Place
+from pointcalo.networks.profile import Profile
 from pointcalo.nn.epic import SLOPE
 from pointcalo.showers import Showers
 
@@ -47,9 +48,10 @@ class CellCritic(LayerCritic[CellHits]):
         super().fit(showers)
         self.place.fit(showers, self.geometry)
 
-    def sums(self, hits: CellHits, layers: Tensor) -> Tensor:
+    def sums(self, hits: CellHits, layers: Tensor, profile: Profile) -> Tensor:
         """What is summed of the hits of each layer ``[S, L, W]``, which knows ``layers``."""
-        place = self.place(hits.uv, hits.area)
+        centre = profile.centre(self.geometry).flatten(0, 1)[hits.cells.segment]
+        place = self.place(hits.uv, centre, hits.area)
         energy = hits.log_energy[:, None]
         features = torch.cat([place, energy, energy.square() / 8, hits.delay[:, None]], dim=-1)
         hidden = self.first(features) + layers.flatten(0, 1)[hits.cells.segment]

@@ -27,9 +27,10 @@ from pointcalo.networks.budget import EPS, LOWEST, Budget
 from pointcalo.networks.candidates import Beyond, Cells, Edges, Pool, edges_beside
 from pointcalo.networks.cell_field import CellField
 from pointcalo.networks.cell_hits import CellHits, cells_and_edges, centred, log_energy
-from pointcalo.networks.cell_turns import draw_excess, light_cells
 from pointcalo.networks.context import LayerContext
 from pointcalo.networks.delay import Delay
+from pointcalo.networks.energy_turns import draw_excess
+from pointcalo.networks.lighting import Lighting
 from pointcalo.networks.lit import Lit, Sight
 from pointcalo.networks.place import SIZE as PLACE
 from pointcalo.networks.place import Place
@@ -42,6 +43,7 @@ from pointcalo.showers import Incident, ShowerFrame, Showers, ptr_from_counts
 from pointcalo.showers.noise import Noise
 
 TIME_STREAM = 16  # noise streams used: 16 and 17
+SEES = ("layer", "adjacent")
 SMALLEST_NEAR = 24  # below, the tiers of candidates would overlap
 
 
@@ -55,10 +57,11 @@ class CellGenerator(nn.Module):
         components: logistics in a mixture.
         near: cells around the axis of each layer that are always candidates.
         proposals: draws of the energies of a turn, of which one is kept.
+        sees: which neighbours cells and hits see: those of their own layer, of the adjacent ones.
         conditions: names of the extra columns of incident particles that it depends on.
 
     Raises:
-        ValueError: too few cells near the axis.
+        ValueError: too few cells near the axis, or other neighbours.
     """
 
     num_outside: int = 0  # it lights cells: no point lies outside them
@@ -72,12 +75,16 @@ class CellGenerator(nn.Module):
         components: int = 8,
         near: int = 61,
         proposals: int = 16,
+        sees: Sequence[str] = SEES,
         conditions: Sequence[str] = (),
     ) -> None:
         if near < SMALLEST_NEAR:
             raise ValueError(f"near: got {near}; expected at least {SMALLEST_NEAR} cells")
+        if not set(sees) <= set(SEES):
+            raise ValueError(f"network.sees: got {list(sees)}; expected some of {list(SEES)}")
         super().__init__()
         self.geometry = geometry
+        self.sees = tuple(sees)
         self.latent = latent
         self.near = near
         self.proposals = proposals
@@ -112,17 +119,16 @@ class CellGenerator(nn.Module):
             in the energy, and ``time``, each ``[S]``.
         """
         geometry = self.geometry
-        frame = ShowerFrame(showers.incident, geometry.layer_z)
-        profile = Profile.of(showers, geometry)
+        frame = ShowerFrame(showers.incident, geometry.layer_z, mirror)
+        profile = Profile.of(showers, geometry, mirror)
         contexts = self._contexts(showers.incident, profile, latent)
         pool = Pool(geometry, frame, profile.counts, noise, near=self.near)
         hits = Cells.of(geometry, showers.index, showers.cell)
         edges = edges_beside(geometry, frame, hits)
         budget = Budget(geometry, profile)
-        sign = torch.ones(len(showers), device=latent.device) if mirror is None else mirror
         threshold = geometry.layer_threshold[showers.layer]
         relative = (showers.energy - threshold) / threshold
-        place = self.place(pool.uv(hits), geometry.area(hits.cell), sign[hits.shower])
+        place = self.place(pool.uv(hits), budget.centre[hits.segment], geometry.area(hits.cell))
         time = mixture_log_prob(
             self._time_parameters(place, relative, contexts[1][hits.segment]),
             self.delay(showers),
@@ -130,21 +136,21 @@ class CellGenerator(nn.Module):
         zero = torch.zeros(len(showers), device=latent.device)
         energy, share = self._energy_terms(hits, edges, budget, contexts[1], place, relative)
         return {
-            "occupancy": self._occupancy(pool, hits, edges, budget, contexts[0], sign),
+            "occupancy": self._occupancy(pool, hits, edges, budget, contexts[0]),
             "energy": energy,
             "share": share,
             "time": zero.index_add(0, showers.index, time),
         }
 
     def _occupancy(
-        self, pool: Pool, hits: Cells, edges: Edges, budget: Budget, context: Tensor, sign: Tensor
+        self, pool: Pool, hits: Cells, edges: Edges, budget: Budget, context: Tensor
     ) -> Tensor:
         """Composite log likelihood of which cells are lit, ``[S]``."""
         hit_key = hits.key(self.geometry.num_cells)
         beside = pool.cells(edges.target)
         ahead = (beside.turn > hits.turn[edges.source]) & (budget.counts[beside.segment] > 0)
         edges = edges.where(ahead)
-        lit = Lit(sign.device)
+        lit = Lit(context.device)
         lit.add(hits, edges, beside.turn[ahead])
         key, is_sure = pool.look(
             torch.cat([pool.near, edges.target]), torch.cat([pool.far, hit_key])
@@ -155,14 +161,15 @@ class CellGenerator(nn.Module):
         brief = budget.true_briefs(left, excess_left)
         layer = self.occupancy.layer(context[:, None], brief).flatten(0, 1)
         row = cells.segment * budget.num_colours + cells.colour
-        place = self.place(uv, self.geometry.area(cells.cell), sign[cells.shower])
-        seen = self.sight(pool.frame, context, sign)(lit, edges.onto(key), uv)
+        place = self.place(uv, budget.centre[cells.segment], self.geometry.area(cells.cell))
+        seen = self.sight(pool.frame, budget, context)(lit, edges.onto(key), uv)
         logit = self.occupancy(layer[row], place, seen)[:, 0]
         logit = logit - pool.log_inclusion(cells, uv, is_sure)
         lit = torch.zeros_like(logit).index_fill(0, torch.searchsorted(key, hit_key), 1.0)
         loss = functional.binary_cross_entropy_with_logits(logit, lit, reduction="none")
         loss = loss * (left.flatten()[row] > 0)
-        return torch.zeros_like(sign).index_add(0, cells.shower, -loss)
+        zero = loss.new_zeros(len(budget.counts) // self.geometry.num_layers)
+        return zero.index_add(0, cells.shower, -loss)
 
     def _energy_terms(
         self,
@@ -217,7 +224,9 @@ class CellGenerator(nn.Module):
     ) -> CellHits:
         """New showers as a critic sees them, with gradients where these are on; see a call."""
         showers = self(latent, incident, profile, noise)
-        return self.followed(showers, latent) if torch.is_grad_enabled() else self.real(showers)
+        if torch.is_grad_enabled():
+            return self.followed(showers, latent, profile)
+        return self.real(showers)
 
     def real(self, showers: Showers) -> CellHits:
         """Showers above threshold, with cells, as a critic sees them."""
@@ -227,19 +236,19 @@ class CellGenerator(nn.Module):
         weight = torch.ones_like(energy)
         return CellHits(cells, edges, uv, area, energy, self.delay(showers), weight)
 
-    def followed(self, showers: Showers, latent: Tensor) -> CellHits:
+    def followed(self, showers: Showers, latent: Tensor, profile: Profile) -> CellHits:
         """Hits of showers that this generator made, with gradients towards its parameters.
 
         Args:
             showers: made by a call, on cells.
             latent: that they were made with, ``[S, Z]``.
+            profile: likewise.
         """
         made = self.real(showers)
         cells, edges = made.cells, made.edges
-        profile = Profile.of(showers, self.geometry)
         budget = Budget(self.geometry, profile)
         contexts = self._contexts(showers.incident, profile, latent)
-        place = self.place(made.uv, made.area)
+        place = self.place(made.uv, budget.centre[cells.segment], made.area)
         relative = made.log_energy.exp() - EPS
         parameters, *_ = self._energy_parameters(cells, edges, budget, contexts[1], place, relative)
         energy = mixture_follow(parameters, made.log_energy, low=LOWEST)
@@ -266,25 +275,28 @@ class CellGenerator(nn.Module):
         """Log odds of each hit's cell to be lit, given the hits of earlier turns, ``[H]``."""
         cells, edges = made.cells, made.edges
         earlier = edges.where(cells.turn[edges.source] < cells.turn[edges.target])
-        left, excess_left = budget.true_left(cells.segment, cells.colour)
-        brief = budget.true_briefs(left, excess_left)
+        brief = budget.true_briefs(*budget.true_left(cells.segment, cells.colour))
         layer = self.occupancy.layer(context[:, None], brief).flatten(0, 1)
         row = cells.segment * budget.num_colours + cells.colour
         key = cells.key(self.geometry.num_cells)
         lit = Lit(context.device)
         lit.add(cells, replace(earlier, target=key[earlier.target]), cells.turn[earlier.target])
-        seen = self.sight(frame, context)(lit, earlier, made.uv)
+        seen = self.sight(frame, budget, context)(lit, earlier, made.uv)
         return self.occupancy(layer[row], place, seen)[:, 0]
 
-    def sight(self, frame: ShowerFrame, context: Tensor, sign: Tensor | None = None) -> Sight:
+    def sight(self, frame: ShowerFrame, budget: Budget, context: Tensor) -> Sight:
         """What cells see of the hits beside them that are lit so far.
 
         Args:
             frame: of S showers.
+            budget: of their layers.
             context: of occupancy, ``[S L, W]``.
-            sign: of the coordinate across the tilt, ``[S]``; None: 1.
         """
-        return lambda lit, edges, uv: seen_by_cells(edges.count(len(uv)), uv, self.place)
+
+        def see(lit: Lit, edges: Edges, uv: Tensor) -> Tensor:
+            return seen_by_cells(self.visible(edges).count(len(uv)), uv, self.place)
+
+        return see
 
     def seen(self, hits: Cells, among: Edges, context: Tensor, place: Tensor) -> Seen:
         """What hits see of those beside them, whose energies are not known yet.
@@ -293,9 +305,16 @@ class CellGenerator(nn.Module):
             hits: H of them.
             among: edges between them.
             context: of energy, ``[S L, W]``.
-            place: of the hits, ``[H, 12]``.
+            place: of the hits, ``[H, 21]``.
         """
-        return Seen(among, len(hits))
+        return Seen(self.visible(among), len(hits))
+
+    def visible(self, edges: Edges) -> Edges:
+        """The edges along which this generator looks."""
+        if len(self.sees) == len(SEES):
+            return edges
+        own = edges.kind == 0
+        return edges.where(own & ("layer" in self.sees) | ~own & ("adjacent" in self.sees))
 
     @torch.no_grad()
     def forward(
@@ -326,18 +345,20 @@ class CellGenerator(nn.Module):
         frame = ShowerFrame(incident, geometry.layer_z)
         contexts = self._contexts(incident, profile, latent)
         pool = Pool(geometry, frame, profile.counts, noise, near=self.near, beyond=beyond)
-        hits, edges = light_cells(
+        budget = Budget(geometry, profile)
+        lighting = Lighting(
             self.occupancy,
             self.place,
             pool,
-            Budget(geometry, profile),
+            budget,
             contexts[0],
-            self.sight(frame, contexts[0]),
+            self.sight(frame, budget, contexts[0]),
             noise,
         )
+        hits, edges = lighting.hits()
         layer, cell = hits.layer, hits.cell
-        place = self.place(pool.uv(hits), geometry.area(cell))
         budget = Budget(geometry, profile)
+        place = self.place(pool.uv(hits), budget.centre[hits.segment], geometry.area(cell))
         excess = draw_excess(
             self.energy,
             self.share,

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from pointcalo.geometry import Geometry
+from pointcalo.networks.place import half_energy_radius
 from pointcalo.networks.profile import Profile, axis_cell, has_several_sizes
 from pointcalo.nn.condition import Condition
 from pointcalo.nn.mlp import mlp
@@ -13,7 +14,7 @@ from pointcalo.nn.standardise import Standardise
 from pointcalo.showers import Incident, Showers, axis_xy
 
 REACH = 2  # layers on either side whose profile a layer sees
-FEATURES = 2 * (2 * REACH + 1) + 7
+FEATURES = 2 * (2 * REACH + 1) + 11
 
 
 class LayerContext(nn.Module):
@@ -26,6 +27,8 @@ class LayerContext(nn.Module):
         conditions: names of the extra columns of incident particles that it depends on.
     """
 
+    radius: Tensor
+
     def __init__(
         self, geometry: Geometry, *, width: int, latent: int = 0, conditions: Sequence[str] = ()
     ) -> None:
@@ -35,11 +38,13 @@ class LayerContext(nn.Module):
         self.several_sizes = has_several_sizes(geometry)
         features = FEATURES + self.several_sizes
         self.standardise = Standardise(features)
+        self.register_buffer("radius", torch.tensor(10.0))
         self.network = mlp([features + self.condition.size + latent, 2 * width, width])
 
     def fit(self, showers: Showers) -> None:
         """Fit the buffers of normalisation to training showers."""
         self.condition.fit(showers.incident)
+        self.radius.fill_(half_energy_radius(showers, self.geometry))
         profile = Profile.of(showers, self.geometry)
         self.standardise.fit(self._features(showers.incident, profile))
 
@@ -65,6 +70,8 @@ class LayerContext(nn.Module):
         counts = profile.counts.float()
         excess = profile.excess(threshold)
         hits, energy = torch.log1p(counts), torch.log1p(excess / threshold)
+        slope = torch.asinh(profile.axis[:, None, 2:] * 1e3 / self.radius)
+        own = torch.asinh(10.0 * profile.centre(geometry) / self.radius)
         depth = z.abs().max().clamp_min(1.0)
         total = profile.energy.sum(dim=1, keepdim=True).clamp_min(1e-6)
         centre = (profile.energy * z).sum(dim=1, keepdim=True) / total
@@ -74,6 +81,8 @@ class LayerContext(nn.Module):
         parts = [
             *_neighbouring(hits),
             *_neighbouring(energy),
+            *own.unbind(dim=-1),
+            *slope.expand(-1, len(z), -1).unbind(dim=-1),
             mean * (counts > 0),
             (z - centre) / depth,
             (centre / depth).expand_as(counts),

@@ -62,12 +62,13 @@ class ShowerEncoder(nn.Module):
     def forward(self, showers: Showers, mirror: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Mean and log variance of the latent, each ``[S, Z]``, for signs ``mirror [S]``."""
         geometry = self.geometry
-        context = self.context(showers.incident, Profile.of(showers, geometry))
-        frame = ShowerFrame(showers.incident, geometry.layer_z)
+        profile = Profile.of(showers, geometry, mirror)
+        context = self.context(showers.incident, profile)
+        frame = ShowerFrame(showers.incident, geometry.layer_z, mirror)
         uv = frame.to_frame(showers.xy, showers.layer, showers.index)
         energy = torch.log(showers.energy / geometry.layer_threshold[showers.layer])
-        sign = 1.0 if mirror is None else mirror[showers.index]
-        place = self.place(uv, geometry.area(showers.cell), sign)
+        centre = profile.centre(geometry)[showers.index, showers.layer]
+        place = self.place(uv, centre, geometry.area(showers.cell))
         hits = torch.cat([place, energy[:, None], context[showers.index, showers.layer]], dim=-1)
         hidden = torch.relu(self._heard(self.hit(hits), showers))
         total = segment_sum(showers.energy, showers.ptr).clamp_min(1e-6)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from pointcalo.geometry import Geometry
+from pointcalo.networks.budget import Budget
 from pointcalo.networks.candidates import Cells, Edges
 from pointcalo.networks.cell_field import CellField
 from pointcalo.networks.cells import CellGenerator
@@ -40,7 +41,7 @@ class HitVectors(nn.Module):
         self.messages = nn.ModuleList(CellMessages(vector) for _ in range(rounds))
 
     def forward(self, place: Tensor, context: Tensor, hits: Cells, edges: Edges) -> Tensor:
-        """Vectors ``[H, V]``, given places ``[H, 12]`` and contexts of layers ``[S L, W]``."""
+        """Vectors ``[H, V]``, given places ``[H, 21]`` and contexts of layers ``[S L, W]``."""
         hidden = self.place(place) + self.context(context)[hits.segment]
         for messages in self.messages:
             hidden = messages(hidden, None, edges)
@@ -125,18 +126,20 @@ class GraphGenerator(CellGenerator):
         self.all_hits = HitVectors(width, vector, rounds - 1)
         self.energies = EnergyMessages(vector)
 
-    def sight(self, frame: ShowerFrame, context: Tensor, sign: Tensor | None = None) -> Sight:
+    def sight(self, frame: ShowerFrame, budget: Budget, context: Tensor) -> Sight:
         """Counts as in `CellGenerator.sight`, and what the hits say."""
         geometry = self.geometry
 
         def see(lit: Lit, edges: Edges, uv: Tensor) -> Tensor:
+            edges = self.visible(edges)
             counts = seen_by_cells(edges.count(len(uv)), uv, self.place)
             hits, earlier = lit.earlier(geometry.num_cells)
+            earlier = self.visible(earlier)
             position = geometry.position(hits.cell)[:, :2]
             place = self.place(
                 frame.to_frame(position, hits.layer, hits.shower),
+                budget.centre[hits.segment],
                 geometry.area(hits.cell),
-                1.0 if sign is None else sign[hits.shower],
             )
             hidden = self.lit_hits(place, context, hits, earlier)
             return torch.cat([counts, self.to_cells.heard(hidden, edges, len(uv))], dim=-1)
@@ -145,4 +148,5 @@ class GraphGenerator(CellGenerator):
 
     def seen(self, hits: Cells, among: Edges, context: Tensor, place: Tensor) -> Seen:
         """Counts and energies as in `CellGenerator.seen`, and what the hits say."""
+        among = self.visible(among)
         return SeenInGraph(among, self.all_hits(place, context, hits, among), self.energies)

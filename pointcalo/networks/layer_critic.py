@@ -34,7 +34,7 @@ class LayerCritic(nn.Module, ABC, Generic[Sample]):
         self.head = mlp([2 * width, width, 1])
 
     @abstractmethod
-    def sums(self, hits: Sample, layers: Tensor) -> Tensor:
+    def sums(self, hits: Sample, layers: Tensor, profile: Profile) -> Tensor:
         """What is summed of the hits of each layer ``[S, L, W]``, which knows ``layers``."""
 
     def fit(self, showers: Showers) -> None:
@@ -44,7 +44,7 @@ class LayerCritic(nn.Module, ABC, Generic[Sample]):
     def forward(self, hits: Sample, incident: Incident, profile: Profile) -> Tensor:
         """Scores ``[S]`` of hits with this profile."""
         layers = self.context(incident, profile)
-        return self.judged(layers, self.sums(hits, layers))
+        return self.judged(layers, self.sums(hits, layers, profile))
 
     def apart(self, hits: Sample, others: Sample, incident: Incident, profile: Profile) -> Tensor:
         """Scores ``[S]`` of the difference of two showers with the same profile.
@@ -53,7 +53,8 @@ class LayerCritic(nn.Module, ABC, Generic[Sample]):
         nothing is left of the difference of a shower and itself.
         """
         layers = self.context(incident, profile)
-        return self.judged(layers, self.sums(hits, layers) - self.sums(others, layers))
+        apart = self.sums(hits, layers, profile) - self.sums(others, layers, profile)
+        return self.judged(layers, apart)
 
     def judged(self, layers: Tensor, sums: Tensor) -> Tensor:
         """Scores ``[S]`` of sums ``[S, L, W]``."""

@@ -8,6 +8,7 @@ from torch.nn.functional import leaky_relu
 from pointcalo.geometry import Geometry
 from pointcalo.networks.layer_critic import LayerCritic
 from pointcalo.networks.point_set import FEATURES, PointSet, of_layer
+from pointcalo.networks.profile import Profile
 from pointcalo.nn.epic import SLOPE
 from pointcalo.showers import segment_sum
 
@@ -30,7 +31,7 @@ class PointCritic(LayerCritic[PointSet]):
         self.first = nn.Linear(FEATURES, width)
         self.second = nn.Linear(width, width)
 
-    def sums(self, hits: PointSet, layers: Tensor) -> Tensor:
+    def sums(self, hits: PointSet, layers: Tensor, profile: Profile) -> Tensor:
         """What is summed of the points of each layer ``[S, L, W]``, which knows ``layers``."""
         told = of_layer(layers, self.first.out_features, hits)
         hidden = leaky_relu(self.first(hits.features) + told, SLOPE)

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from pointcalo.geometry import Geometry
 from pointcalo.networks.budget import EPS, Budget
-from pointcalo.networks.cell_turns import rescale
 from pointcalo.networks.context import LayerContext
+from pointcalo.networks.energy_turns import rescale
 from pointcalo.networks.place import SIZE as PLACE
 from pointcalo.networks.place import Place
 from pointcalo.networks.profile import Profile
@@ -57,7 +57,9 @@ class PostProcessor(nn.Module):
         energy = torch.log(excess / threshold + EPS)[:, None]
         segment = showers.index * geometry.num_layers + showers.layer
         layers = self.context(showers.incident, profile).flatten(0, 1)[segment]
-        place = self.place(uv, geometry.area(showers.cell))
+        place = self.place(
+            uv, profile.centre(geometry).flatten(0, 1)[segment], geometry.area(showers.cell)
+        )
         change = self.hit(torch.cat([place, energy, energy.square() / 8, layers], dim=-1))[:, 0]
         factor = torch.exp(LIMIT * torch.tanh(change.float()))
         return rescale(excess * factor, segment, Budget(geometry, profile))

@@ -57,7 +57,11 @@ class BeyondEdges:
         counts, energy = (v.masked_fill(passed, 0) for v in (profile.counts, profile.energy))
         parent = self._extended.parent_cell
         showers = self._extension.generate(
-            latent, incident, Profile(counts, energy), noise, Beyond(parent, self.radius)
+            latent,
+            incident,
+            Profile(counts, energy, profile.axis),
+            noise,
+            Beyond(parent, self.radius),
         )
         showers = showers.keep(parent[showers.cell] >= 0)
         cell = parent[showers.cell]

@@ -45,6 +45,7 @@ class ShowerFrame:
     Args:
         incident: S particles.
         z: depth of the layers, mm, [L].
+        mirror: signs of v, [S], to look at mirrored showers; None: 1.
 
     >>> incident = Incident(
     ...     energy=torch.tensor([50e3]),
@@ -60,13 +61,15 @@ class ShowerFrame:
     tensor([[1., 0.]])
     """
 
-    def __init__(self, incident: Incident, z: Tensor) -> None:
+    def __init__(self, incident: Incident, z: Tensor, mirror: Tensor | None = None) -> None:
         self.axis = axis_xy(incident, z)
         transverse = incident.direction[:, :2]
         sine = transverse.norm(dim=1, keepdim=True)
         unit = transverse / sine.clamp(min=NORMAL_SINE)
         normal = torch.tensor([1.0, 0.0], device=unit.device, dtype=unit.dtype)
         self.tilt = torch.where(sine > NORMAL_SINE, unit, normal)
+        across = torch.stack([-self.tilt[:, 1], self.tilt[:, 0]], dim=-1)
+        self.across = across if mirror is None else across * mirror[:, None]
 
     def to_frame(self, xy: Tensor, layer: Tensor, shower: Tensor) -> Tensor:
         """Coordinates about the axis.
@@ -79,13 +82,11 @@ class ShowerFrame:
         Returns:
             u, v in mm, [P, 2].
         """
-        x, y = (xy - self.axis[shower, layer]).unbind(dim=-1)
-        cosine, sine = self.tilt[shower].unbind(dim=-1)
-        return torch.stack([cosine * x + sine * y, cosine * y - sine * x], dim=-1)
+        away = xy - self.axis[shower, layer]
+        along, across = (away * unit[shower] for unit in (self.tilt, self.across))
+        return torch.stack([along.sum(dim=-1), across.sum(dim=-1)], dim=-1)
 
     def from_frame(self, uv: Tensor, layer: Tensor, shower: Tensor) -> Tensor:
         """The inverse of `to_frame`: u, v in mm [P, 2] to x, y in mm [P, 2]."""
-        u, v = uv.unbind(dim=-1)
-        cosine, sine = self.tilt[shower].unbind(dim=-1)
-        xy = torch.stack([cosine * u - sine * v, sine * u + cosine * v], dim=-1)
-        return xy + self.axis[shower, layer]
+        away = uv[:, :1] * self.tilt[shower] + uv[:, 1:] * self.across[shower]
+        return away + self.axis[shower, layer]

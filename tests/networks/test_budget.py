@@ -3,7 +3,7 @@
 import torch
 
 from pointcalo.geometry import Geometry
-from pointcalo.networks.budget import Budget, best
+from pointcalo.networks.budget import Budget, best, drawn
 from pointcalo.networks.profile import Profile
 
 
@@ -22,7 +22,9 @@ def test_hits_and_energy_left_turn_after_turn() -> None:
     counts[0, 1] = 3
     excess = torch.zeros(1, geometry.num_layers)
     excess[0, 1] = 0.6
-    budget = Budget(geometry, Profile(counts, counts * threshold + excess))
+    budget = Budget(
+        geometry, Profile(counts, counts * threshold + excess, torch.zeros(len(counts), 4))
+    )
     segment, colour = torch.tensor([1, 1, 1]), torch.tensor([0, 2, 2])
     left, excess_left = budget.true_left(segment, colour, torch.tensor([0.1, 0.2, 0.3]))
     brief = budget.true_briefs(left, excess_left)
@@ -34,3 +36,29 @@ def test_hits_and_energy_left_turn_after_turn() -> None:
         taken = colour == k
         budget.spend(segment[taken], torch.tensor([0.1, 0.2, 0.3])[taken])
     assert int(budget.hits_left.sum()) == 0
+
+
+def test_drawn_have_the_number_and_the_probabilities() -> None:
+    """One likely cell and many rare ones, of which just one is lit; the best of logit + noise
+    would take the likely one too often."""
+    probability = torch.tensor([0.7] + 20 * [0.015])
+    number, torch_seed = 4000, torch.Generator().manual_seed(1)
+    segment = torch.arange(number).repeat_interleave(len(probability))
+    logit = torch.logit(probability).repeat(number)
+    noise = torch.logit(torch.rand(len(segment), generator=torch_seed))
+    one, start = torch.ones(number, dtype=torch.int64), torch.rand(number, generator=torch_seed)
+    chosen = drawn(logit, noise, segment, one, start).view(number, -1)
+    assert bool((chosen.sum(dim=1) == 1).all())
+    error = 0.0073  # of a share of 0.7
+    assert abs(float(chosen[:, 0].float().mean()) - 0.7) < 4 * error
+    assert float(best(logit + noise, segment, one).view(number, -1)[:, 0].float().mean()) > 0.74
+
+
+def test_drawn_shifts_log_odds_that_promise_another_number() -> None:
+    logit = torch.tensor([-3.0, 0.0, 1.0, -2.0, 4.0, -2.0])
+    segment = torch.tensor([0, 0, 0, 1, 1, 2])
+    noise, half = torch.zeros(6), torch.full((4,), 0.5)
+    number = torch.tensor([2, 3, 0, 1])
+    chosen = drawn(logit, noise, segment, number, half)
+    assert int(chosen[:3].sum()) == 2
+    assert chosen[3:].tolist() == [True, True, False]  # all there are; none wanted

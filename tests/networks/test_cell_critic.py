@@ -88,7 +88,9 @@ def test_gradients_say_where_the_mean_of_new_showers_goes(
 ) -> None:
     """Their slope is that found by moving the parameters there and back."""
     parameter = generator.get_parameter(name)
-    hits = generator.followed(made_by(generator, showers), torch.zeros(NUMBER, 2))
+    hits = generator.followed(
+        made_by(generator, showers), torch.zeros(NUMBER, 2), Profile.of(showers, generator.geometry)
+    )
     (gradient,) = torch.autograd.grad(quantity(hits), parameter)
     direction, step, found = gradient / gradient.norm(), 0.05, []
     with torch.no_grad():
@@ -102,7 +104,10 @@ def test_gradients_say_where_the_mean_of_new_showers_goes(
 
 def test_followed_hits_are_the_hits_themselves(generator: CellGenerator, showers: Showers) -> None:
     made = made_by(generator, showers)
-    hits, followed = generator.real(made), generator.followed(made, torch.zeros(NUMBER, 2))
+    hits, followed = (
+        generator.real(made),
+        generator.followed(made, torch.zeros(NUMBER, 2), Profile.of(showers, generator.geometry)),
+    )
     assert torch.equal(followed.weight, torch.ones(len(hits)))
     torch.testing.assert_close(followed.log_energy, hits.log_energy, atol=2e-3, rtol=1e-3)
     torch.testing.assert_close(followed.delay, hits.delay)

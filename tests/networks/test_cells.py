@@ -8,7 +8,7 @@ import torch
 from networks.showers import blobs, incident_particles
 
 from pointcalo.geometry import Cartesian, Geometry
-from pointcalo.networks.candidates import Cells, Pool
+from pointcalo.networks.candidates import Cells, Edges, Pool
 from pointcalo.networks.cells import CellGenerator
 from pointcalo.networks.graph import GraphGenerator
 from pointcalo.networks.profile import Profile
@@ -68,8 +68,13 @@ def test_crowded_layers_are_filled(toy: Geometry, build: Build) -> None:
     noise = Noise.for_showers(1, torch.arange(1))
     incident = incident_particles(1)
     generator.fit(blobs(toy, 5))
-    generated = generator(noise.latent(LATENT), incident, Profile(counts, energy), noise)
-    _check_exact(generated, Profile(counts, energy), toy)
+    generated = generator(
+        noise.latent(LATENT),
+        incident,
+        Profile(counts, energy, torch.zeros(len(counts), 4)),
+        noise,
+    )
+    _check_exact(generated, Profile(counts, energy, torch.zeros(len(counts), 4)), toy)
 
 
 def test_more_hits_than_cells_is_one_clear_line(toy: Geometry, build: Build) -> None:
@@ -78,7 +83,7 @@ def test_more_hits_than_cells_is_one_clear_line(toy: Geometry, build: Build) -> 
     generator = build(toy)
     generator.fit(blobs(toy, 5))
     noise = Noise.for_showers(1, torch.arange(1))
-    profile = Profile(counts, counts * toy.layer_threshold * 2)
+    profile = Profile(counts, counts * toy.layer_threshold * 2, torch.zeros(len(counts), 4))
     with pytest.raises(ValueError, match="2 hits more than the layers have cells"):
         generator(noise.latent(LATENT), incident_particles(1), profile, noise)
 
@@ -96,7 +101,7 @@ def test_a_shower_does_not_depend_on_its_batch(toy: Geometry, build: Build) -> N
 def test_empty_shower(toy: Geometry, build: Build) -> None:
     counts = torch.zeros(2, toy.num_layers, dtype=torch.int64)
     noise = Noise.for_showers(1, torch.arange(2))
-    profile = Profile(counts, counts.float())
+    profile = Profile(counts, counts.float(), torch.zeros(len(counts), 4))
     generator = build(toy)
     generator.fit(blobs(toy, 5))
     generated = generator(noise.latent(LATENT), incident_particles(2), profile, noise)
@@ -159,6 +164,20 @@ def test_training_learns_where_the_hits_are(toy: Geometry, build: Build) -> None
     assert 0.8 < float(spectrum) < 1.2
 
 
+def test_neighbours_that_are_not_to_be_seen(toy: Geometry, build: Build) -> None:
+    """A generator that looks at neither kind does not care where the other hits are."""
+    generator = build(toy)
+    generator.sees = ()
+    edges = Edges(*torch.tensor([[0, 1, 1], [1, 0, 2], [0, 1, 3]]))
+    assert len(generator.visible(edges).source) == 0
+    generator.sees = ("layer",)
+    assert generator.visible(edges).kind.tolist() == [0]
+    generator.sees = ("adjacent",)
+    assert generator.visible(edges).kind.tolist() == [1, 3]
+    with pytest.raises(ValueError, match=r"network.sees: got \['far'\]"):
+        CellGenerator(toy, sees=["far"])
+
+
 def test_layers_of_different_colours_need_no_filling(
     toy: Geometry, monkeypatch: pytest.MonkeyPatch, build: Build
 ) -> None:
@@ -174,7 +193,7 @@ def test_layers_of_different_colours_need_no_filling(
     def refuse(*_: object) -> None:
         raise AssertionError("a layer had to be filled")
 
-    monkeypatch.setattr("pointcalo.networks.cell_turns._fill", refuse)
+    monkeypatch.setattr("pointcalo.networks.lighting.Lighting._fill", refuse)
     _check_exact(*_sample(generator, showers), mixed)
 
 
@@ -191,7 +210,9 @@ def test_hits_on_the_threshold_have_a_finite_likelihood(toy: Geometry, build: Bu
     _check_exact(*_sample(generator, flat), toy)
 
 
-def test_what_sampling_looked_at_is_what_training_sees(toy: Geometry, build: Build) -> None:
+def test_what_sampling_looked_at_is_what_training_sees(
+    toy: Geometry, build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The same cells with the same logits, for showers that the generator made itself."""
     generator = build(toy)
     showers = blobs(toy, 4)
@@ -200,8 +221,11 @@ def test_what_sampling_looked_at_is_what_training_sees(toy: Geometry, build: Bui
         generator.occupancy.head[-1].bias.fill_(1.2)  # plenty lit: nothing has to be filled
     sampled, trained = Recorder(generator), Recorder(generator)
     noise = Noise.for_showers(1, torch.arange(4))
+    profile = Profile.of(showers, toy)
     with sampled:
-        made = generator(noise.latent(LATENT), showers.incident, Profile.of(showers, toy), noise)
+        made = generator(noise.latent(LATENT), showers.incident, profile, noise)
+    # the axis that it was asked for, which is not quite that of what it made
+    monkeypatch.setattr(Profile, "of", lambda *_: profile)
     with trained:
         generator.log_prob(made, noise.latent(LATENT), noise)
     assert len(sampled.logit) > 300

@@ -7,10 +7,12 @@ import torch
 from networks.showers import blobs
 
 from pointcalo.geometry import Geometry
+from pointcalo.networks.budget import Budget
 from pointcalo.networks.candidates import Cells, Edges
 from pointcalo.networks.graph import GraphGenerator
 from pointcalo.networks.lit import Lit
 from pointcalo.networks.messages import EdgeMessages
+from pointcalo.networks.profile import Profile
 from pointcalo.showers import ShowerFrame
 
 
@@ -65,7 +67,7 @@ def test_a_cell_hears_of_the_hits_beside_its_neighbours() -> None:
         generator = GraphGenerator(geometry, latent=2, width=16, rounds=rounds)
         generator.fit(showers)
         context = torch.randn(geometry.num_layers, 16)
-        see = generator.sight(frame, context)
+        see = generator.sight(frame, Budget(geometry, Profile.of(showers, geometry)), context)
         for kept in (beside, beside.where(torch.tensor([False, True]))):
             lit = Lit(torch.device("cpu"))
             lit.add(hits, kept, torch.tensor([1, 2])[-len(kept.source) :])

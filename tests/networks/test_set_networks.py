@@ -110,7 +110,9 @@ def test_empty_showers_and_single_hits(tokens: int) -> None:
     counts[1, 3] = 1
     energy = torch.where(counts > 0, 2.5, 0.0)
     noise = Noise.for_showers(1, torch.arange(2))
-    made = generator(noise.latent(3), incident, Profile(counts, energy), noise)
+    made = generator(
+        noise.latent(3), incident, Profile(counts, energy, torch.zeros(len(counts), 4)), noise
+    )
     assert made.counts.tolist() == [0, 1]
     assert made.energy.tolist() == pytest.approx([2.5])
 

@@ -4,7 +4,7 @@ import torch
 
 from pointcalo.geometry import Geometry
 from pointcalo.networks.budget import EPS, Budget
-from pointcalo.networks.cell_turns import _nearest_sum
+from pointcalo.networks.energy_turns import _nearest_sum
 from pointcalo.networks.profile import Profile
 from pointcalo.networks.turn_share import TurnShare, promise
 
@@ -36,7 +36,7 @@ def test_nearest_sum_chooses_for_the_group() -> None:
     drawn = torch.tensor([[1.0, 2.0, 3.0], [1.0, 5.0, 0.0], [9.0, 8.0, 7.0]])
     wanted = torch.full((geometry.num_layers,), torch.nan)
     wanted[0] = 6.5
-    budget = Budget(geometry, Profile(counts, energy))
+    budget = Budget(geometry, Profile(counts, energy, torch.zeros(len(counts), 4)))
     got = _nearest_sum(drawn, torch.tensor([0, 0, 1]), wanted, budget)
     assert got.tolist() == [2.0, 5.0, 8.0]  # 9 would leave nothing for the other hits
 

