@@ -161,7 +161,7 @@ def test_a_spoilt_file_is_one_line(
         (["train", "geometry=nowhere"], "no geometry 'nowhere'"),
         (["train"], "missing: geometry"),
         (["train", "geometry=toy", "data=nothing.h5"], "nothing.h5"),
-        (["train", "geometry=toy", "network=set"], "take network=cells"),
+        (["train", "geometry=toy", "model.latent=flat"], "expected normal or kde"),
         (["train", "geometry=toy", "trainer.minutes=-1"], "minutes"),
         (["sample", "run=nowhere", "output=x.h5"], "nowhere: no config.yaml"),
     ],
@@ -185,7 +185,7 @@ def test_mistakes_are_one_line(
     [
         ("simulation.showers=5", "split validation"),
         ("simulation.particle=muon", "unknown particle 'muon'"),
-        ("network=set", "take network=cells"),
+        ("model.latent=flat", "expected normal or kde"),
         ("network.width=-4", "network.width: got -4; expected a whole number from 1 on"),
         ("model.learning_rate=abc", "model.learning_rate: got 'abc'; expected a number from 0 on"),
         ("trainer.minutes=abc", "trainer.minutes: got 'abc'; expected a number from 0 on"),

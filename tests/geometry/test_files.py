@@ -94,7 +94,10 @@ def test_a_name_is_looked_for_in_the_folders_first(
 
 
 def test_an_unknown_name_lists_what_there_is() -> None:
-    with pytest.raises(ValueError, match=r"no geometry 'hgcl': .* hgcal, hgcal_full, ild, .*toy"):
+    with pytest.raises(
+        ValueError,
+        match=r"no geometry 'hgcl': .* hgcal, hgcal_8mm, hgcal_full, hgcal_square, ild, .*toy",
+    ):
         Geometry.load("hgcl")
 
 

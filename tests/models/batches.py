@@ -1,11 +1,15 @@
 """Showers and short fits for the tests of autoencoders."""
 
+from dataclasses import replace
+
+import pytest
 import torch
 from networks.showers import blobs
 from torch import Tensor
 
 from pointcalo.geometry import Geometry
 from pointcalo.models import Model
+from pointcalo.networks.profile import Profile
 from pointcalo.showers import ShowerFrame, Showers
 
 
@@ -31,6 +35,17 @@ def fit(model: Model, player: str, showers: Showers, steps: int, rate: float) ->
         optimiser.step()
         losses.append(float(loss.detach()))
     return losses
+
+
+def hide_the_own_axis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Profiles say nothing of it, so that a latent may: it tells on which side showers lie."""
+    whole = Profile.of
+
+    def hidden(*arguments: object) -> Profile:
+        profile = whole(*arguments)
+        return replace(profile, axis=torch.zeros_like(profile.axis))
+
+    monkeypatch.setattr(Profile, "of", hidden)
 
 
 def on_one_side(geometry: Geometry, number: int) -> Showers:

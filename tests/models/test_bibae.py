@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from models.batches import OneBatch, along_tilt, fit, on_one_side
+from models.batches import OneBatch, along_tilt, fit, hide_the_own_axis, on_one_side
 from networks.showers import blobs
 from torch import nn
 
@@ -25,7 +25,7 @@ def toy() -> Geometry:
 
 
 def model_of(geometry: Geometry, showers: Showers, **options: float) -> BIBAE:
-    torch.manual_seed(1)
+    torch.manual_seed(2)
     generator = CellGenerator(geometry, latent=2, width=16, components=2, near=40)
     profile = ProfileModel(geometry, width=16, components=2)
     model = BIBAE(profile, generator, encoder_width=16, critic_width=16, **options)
@@ -39,10 +39,13 @@ def test_a_bottleneck_is_needed(toy: Geometry) -> None:
         BIBAE(ProfileModel(toy, width=16, components=2), generator)
 
 
-def test_the_latent_says_what_the_showers_have_in_common(toy: Geometry) -> None:
+def test_the_latent_says_what_the_showers_have_in_common(
+    toy: Geometry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hide_the_own_axis(monkeypatch)
     showers = on_one_side(toy, 128)
     model = model_of(toy, showers, adversarial=0.0, difference=0.0)
-    fit(model, "generator", showers, 300, 1e-2)
+    fit(model, "generator", showers, 400, 1e-2)
     noise = Noise.for_showers(1, torch.arange(len(showers)))
     with torch.no_grad():
         own = model._encoded(showers).mean
@@ -93,7 +96,7 @@ def test_nothing_is_left_of_a_shower_less_itself(toy: Geometry) -> None:
     critic, profile = model.difference_critic, Profile.of(showers, toy)
     hits = model.generator.real(showers)
     layers = critic.context(showers.incident, profile)
-    assert not bool((critic.sums(hits, layers) - critic.sums(hits, layers)).any())
+    assert not bool((critic.sums(hits, layers, profile) - critic.sums(hits, layers, profile)).any())
     hotter = replace(hits, log_energy=hits.log_energy + 0.5)
     nothing, something, less = (
         critic.apart(a, b, showers.incident, profile)

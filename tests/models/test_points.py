@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from models.batches import OneBatch, along_tilt, fit, on_one_side
+from models.batches import OneBatch, along_tilt, fit, hide_the_own_axis, on_one_side
 from networks.showers import blobs
 
 from pointcalo.geometry import Geometry
@@ -38,8 +38,11 @@ def scores(model: VAE | BIBAE, showers: Showers, latent: torch.Tensor) -> torch.
 
 
 @pytest.mark.parametrize("kind", [VAE, BIBAE])
-def test_a_short_fit_brings_points_nearer_and_the_latent_matters(kind: type, toy: Geometry) -> None:
+def test_a_short_fit_brings_points_nearer_and_the_latent_matters(
+    kind: type, toy: Geometry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Showers on one side of their axis or on the other: the latent says which."""
+    hide_the_own_axis(monkeypatch)
     showers = on_one_side(toy, 64)
     quiet = {"adversarial": 0.0, "difference": 0.0} if kind is BIBAE else {}
     model = model_of(kind, showers, toy, **quiet)

@@ -42,6 +42,9 @@ def test_every_metric_has_value_error_floor_and_n(hotter: dict[str, Comparison])
         if compared.as_dict()["value"] is None
     }
     no_peak = dict.fromkeys((name for name in BY_NAME if name.startswith("mip_")), UNDEFINED)
+    no_peak |= dict.fromkeys(
+        (name for name in BY_NAME if name.endswith("_section_share")), UNDEFINED
+    )
     no_showers = {"auc_features": TOO_FEW, "latent_share": NO_RUN, "memorisation": NO_TRAINING}
     assert without == {**no_showers, **no_peak}
     for name, compared in hotter.items():
