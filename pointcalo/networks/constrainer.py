@@ -27,9 +27,8 @@ from pointcalo.geometry import Geometry
 from pointcalo.networks.budget import EPS
 from pointcalo.networks.cell_hits import CellHits
 from pointcalo.networks.cells import CellGenerator
-from pointcalo.networks.place import Place
-from pointcalo.networks.point_set import ENERGY, PointCoordinates, PointSet
-from pointcalo.networks.point_set import EPS as EPS_OF_POINTS
+from pointcalo.networks.place import half_energy_radius
+from pointcalo.networks.point_set import PointSet
 from pointcalo.networks.set_generator import SetGenerator
 from pointcalo.nn.epic import SLOPE
 from pointcalo.nn.mlp import mlp
@@ -80,17 +79,10 @@ def made_hits(
     else:
         shower, layer = sample.shower, sample.layer
         xy, _ = generator.coordinates.decode(sample, incident)
-        relative = _relative_energy(generator.coordinates, sample)
+        relative = generator.coordinates.relative_energy(sample)
         weight = torch.ones_like(relative)
     energy = geometry.layer_threshold[layer] * (1.0 + relative)
     return LocalHits(xy, energy, weight, shower, layer, len(incident))
-
-
-def _relative_energy(coordinates: PointCoordinates, points: PointSet) -> Tensor:
-    """Energies (E - threshold) / threshold of points, ``[P]``."""
-    mean, deviation = coordinates.standardise.mean, coordinates.standardise.deviation
-    raw = points.features[:, ENERGY] * deviation[ENERGY] + mean[ENERGY]
-    return raw.exp() - EPS_OF_POINTS
 
 
 def real_hits(generator: CellGenerator | SetGenerator, showers: Showers) -> LocalHits:
@@ -128,9 +120,7 @@ class Constrainer(nn.Module):
     def fit(self, showers: Showers) -> None:
         """Fit the buffers of normalisation to training showers."""
         self.standardise.fit(self._conditions(showers.incident))
-        place = Place()
-        place.fit(showers, self.geometry)
-        self.radius.copy_(place.radius)
+        self.radius.fill_(half_energy_radius(showers, self.geometry))
 
     def truth(self, incident: Incident) -> Tensor:
         """What is to be read, ``[S, 3 + K]``: standardised log energy, direction, conditions."""

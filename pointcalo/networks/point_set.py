@@ -124,6 +124,11 @@ class PointCoordinates(nn.Module):
         mean, deviation = self.standardise.mean[ENERGY], self.standardise.deviation[ENERGY]
         return (torch.log(relative + EPS) - mean) / deviation
 
+    def relative_energy(self, points: PointSet) -> Tensor:
+        """Energies (E - threshold) / threshold of points ``[P]``: back from `energy_feature`."""
+        mean, deviation = self.standardise.mean[ENERGY], self.standardise.deviation[ENERGY]
+        return torch.exp(points.features[:, ENERGY] * deviation + mean) - EPS
+
     def decode(self, points: PointSet, incident: Incident) -> tuple[Tensor, Tensor]:
         """Places x, y in mm ``[P, 2]`` and times in ns ``[P]``, within what training showed."""
         limited = points.features.clamp(self.low, self.high)
