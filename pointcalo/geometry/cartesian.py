@@ -58,8 +58,8 @@ class Cartesian(FormulaSegmentation):
         """The same lattice within a wider outline."""
         wider = {"inner_radius_mm": max(0.0, self.inner_radius_mm - margin_mm)}
         if self.nx:
-            # An even number of cells on each side keeps the colours.
-            more = [4 * math.ceil(0.5 * margin_mm / pitch) for pitch in self.pitch_mm]
+            # A multiple of three cells on each side keeps the colours.
+            more = [6 * math.ceil(margin_mm / (3.0 * pitch)) for pitch in self.pitch_mm]
             wider |= {"nx": self.nx + more[0], "ny": self.ny + more[1]}
         else:
             wider["radius_mm"] = self.radius_mm + margin_mm
@@ -70,7 +70,7 @@ class CartesianSheets(LatticeSheets):
     """All rectangular lattices of a geometry."""
 
     num_neighbours = 8
-    num_colours = 4
+    num_colours = 9
     steps = ((-1, -1), (0, -1), (1, -1), (-1, 0), (1, 0), (-1, 1), (0, 1), (1, 1))
     basis = ((1.0, 0.0), (0.0, 1.0))
     cell_area = 1.0
@@ -114,4 +114,4 @@ class CartesianSheets(LatticeSheets):
 
     def shade(self, i: Tensor, j: Tensor) -> Tensor:
         """Colour of sites."""
-        return torch.remainder(i, 2) + 2 * torch.remainder(j, 2)
+        return torch.remainder(i, 3) + 3 * torch.remainder(j, 3)

@@ -1,4 +1,6 @@
-"""Graph colouring: no two neighbours share a colour."""
+"""Neighbours of neighbours, and graph colouring: no two neighbours share a colour."""
+
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -36,6 +38,28 @@ def greedy_colours(table: Tensor, taken: Tensor | None = None) -> Tensor:
         mask[ready] = ~used & (used + 1)
         waiting = waiting[~free]
     return torch.log2(mask[:count].double()).round().long()
+
+
+def second_neighbours(
+    cell: Tensor, first: Tensor, neighbours: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """Neighbours of neighbours [N, D^2], without these and the cells themselves, -1 padded.
+
+    Args:
+        cell: [N].
+        first: their neighbours [N, D], -1 padded.
+        neighbours: of cells [M], [M, D].
+    """
+    width = first.shape[1]
+    second = neighbours(first.clamp_min(0).flatten()).reshape(len(cell), width * width)
+    none = (first < 0).repeat_interleave(width, dim=1)
+    second = second.masked_fill(none | (second == cell[:, None]), -1)
+    for known in first.unbind(dim=1):
+        second = second.masked_fill(second == known[:, None], -1)
+    second = second.sort(dim=1, descending=True).values
+    again = torch.zeros_like(second, dtype=torch.bool)
+    again[:, 1:] = second[:, 1:] == second[:, :-1]
+    return second.masked_fill(again, -1)
 
 
 def padded_table(pairs: np.ndarray, count: int) -> Tensor:

@@ -195,6 +195,18 @@ class Geometry:
         """Touching cells [N, D] of the same layer, -1 padded; D is one for the geometry."""
         return self._parts.neighbours(cell)
 
+    def second_neighbour_table(self, cell: Tensor, first: Tensor | None = None) -> Tensor:
+        """The second ring of neighbours [N, K], -1 padded; K is one for the geometry.
+
+        Neighbours of neighbours that are not neighbours; on a lattice across a gap, too.
+
+        Args:
+            cell: [N].
+            first: their `neighbour_table`, where that is known.
+        """
+        first = self.neighbour_table(cell) if first is None else first
+        return self._parts.second_neighbours(cell, first)
+
     def neighbours(self, cell: Tensor | None = None) -> Tensor:
         """Edges [2, E] from `cell` (None: every cell) to each of its neighbours, both ways."""
         if cell is None:
@@ -204,7 +216,10 @@ class Geometry:
         return torch.stack((cell[row], table[row, column]))
 
     def colour(self, cell: Tensor) -> Tensor:
-        """Colours [N] in 0..num_colours-1; no two neighbours share one."""
+        """Colours [N] in 0..num_colours-1; no two neighbours share one.
+
+        On hexagons and rectangles and in tables no two neighbours of one cell do either.
+        """
         return self._parts.colour(cell)
 
     def region(self, position: Tensor, direction: Tensor, radius_mm: float) -> Region:

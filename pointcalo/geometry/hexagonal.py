@@ -92,7 +92,7 @@ class HexagonalSheets(LatticeSheets):
     """All hexagonal lattices of a geometry."""
 
     num_neighbours = 6
-    num_colours = 3
+    num_colours = 7
     steps = ((0, -1), (1, -1), (-1, 0), (1, 0), (-1, 1), (0, 1))
     basis = ((1.0, 0.0), (0.5, SQRT3 / 2.0))
     cell_area = SQRT3 / 2.0
@@ -137,7 +137,7 @@ class HexagonalSheets(LatticeSheets):
 
     def shade(self, i: Tensor, j: Tensor) -> Tensor:
         """Colour of sites."""
-        return torch.remainder(i - j, 3)
+        return torch.remainder(i + 3 * j, 7)
 
 
 def bounding_square(

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 from typing import ClassVar
 
 import torch
@@ -16,10 +17,11 @@ Window = tuple[int, int, int, int]
 
 # Slots are computed in float32, which counts exactly up to here.
 MOST_SLOTS = 2**24
+MARGIN = 2  # empty sites around a window
 
 
 class LatticeSheets(GridSheets):
-    """Lattices with a window of sites each; the window has a margin of one empty site."""
+    """Lattices with a window of sites each; the window has a margin of two empty sites."""
 
     basis: ClassVar[tuple[tuple[float, float], tuple[float, float]]]
     steps: ClassVar[tuple[tuple[int, int], ...]]
@@ -102,10 +104,31 @@ class LatticeSheets(GridSheets):
     def neighbours(self, sheet: Tensor | None, local: Tensor) -> Tensor:
         """Neighbours [N, num_neighbours], -1 padded."""
         # The margin of the window holds every step from a cell.
-        steps = torch.tensor(self.steps, device=local.device)
+        return self._stepped(sheet, local, self.steps)
+
+    @cached_property
+    def second_steps(self) -> tuple[tuple[int, int], ...]:
+        """Two steps that lead neither back nor to a neighbour."""
+        ends = {(a + c, b + d) for a, b in self.steps for c, d in self.steps}
+        return tuple(sorted(ends - {(0, 0), *self.steps}))
+
+    @property
+    def num_second_neighbours(self) -> int:
+        """Columns of `second_neighbours`."""
+        return len(self.second_steps)
+
+    def second_neighbours(self, sheet: Tensor | None, local: Tensor) -> Tensor:
+        """Cells two steps on [N, num_second_neighbours], -1 padded, across a gap, too."""
+        return self._stepped(sheet, local, self.second_steps)
+
+    def _stepped(
+        self, sheet: Tensor | None, local: Tensor, steps: Sequence[tuple[int, int]]
+    ) -> Tensor:
+        """The cells some steps on, ``[N, number of steps]``; -1 where none is."""
+        step = torch.tensor(steps, device=local.device)
         width = self.of_sheet(self.width, sheet)
         width = width if sheet is None else width[:, None]
-        slot = self.slot_of(sheet, local)[:, None] + steps[:, 1] * width + steps[:, 0]
+        slot = self.slot_of(sheet, local)[:, None] + step[:, 1] * width + step[:, 0]
         return self.cell_of(sheet, slot).long()
 
     def colour(self, sheet: Tensor | None, local: Tensor) -> Tensor:
@@ -202,7 +225,8 @@ class LatticeSheets(GridSheets):
         slot = torch.arange(width * height)
         row = torch.div(slot, width, rounding_mode="floor")
         column = slot - row * width
-        margin = (row == 0) | (row == height - 1) | (column == 0) | (column == width - 1)
+        margin = (row < MARGIN) | (row >= height - MARGIN)
+        margin |= (column < MARGIN) | (column >= width - MARGIN)
         i, j = column + self.low_i[number], row + self.low_j[number]
         u, v = self._along_axes(i.double(), j.double())
         x = self.origin_x[number] + u * self.pitch_x[number]
@@ -222,7 +246,8 @@ class LatticeSheets(GridSheets):
 
 def _with_margin(window: Window) -> Window:
     i_low, i_high, j_low, j_high = window
-    return i_low - 1, max(i_high, i_low - 1) + 1, j_low - 1, max(j_high, j_low - 1) + 1
+    i_high, j_high = max(i_high, i_low - 1), max(j_high, j_low - 1)
+    return i_low - MARGIN, i_high + MARGIN, j_low - MARGIN, j_high + MARGIN
 
 
 def _sort_key(squares: Tensor, cell: Tensor) -> Tensor:

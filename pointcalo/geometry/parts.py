@@ -1,13 +1,14 @@
 """The parts of all layers: which sheet each has and where its cells begin."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
+from pointcalo.geometry.colouring import second_neighbours
 from pointcalo.geometry.kinds import SHEETS_OF_KIND
 from pointcalo.geometry.seams import Seams, pairs_between_parts, seams_of
 from pointcalo.geometry.segmentation import Segmentation
@@ -108,6 +109,13 @@ class Parts:
             out[rows, self._own_neighbours :] = self.seams.neighbours[index]
         return out
 
+    def second_neighbours(self, cell: Tensor, first: Tensor) -> Tensor:
+        """Second ring [N, K], -1 padded, given the neighbours [N, D]."""
+        if self.several:
+            return second_neighbours(cell, first, self.neighbours)
+        width = max(sheets.num_second_neighbours for sheets in self.kinds)
+        return self._own_table(cell, width, lambda sheets, *where: sheets.second_neighbours(*where))
+
     def _own_colour(self, cell: Tensor) -> Tensor:
         """Colours [N] of cells in their part."""
         out = torch.empty_like(cell)
@@ -115,11 +123,16 @@ class Parts:
             out[rows] = sheets.colour(sheet, local)
         return out
 
-    def _own_table(self, cell: Tensor, width: int) -> Tensor:
-        """Neighbours [N, width] of cells in their part, -1 padded."""
+    def _own_table(
+        self,
+        cell: Tensor,
+        width: int,
+        table_of: Callable[..., Tensor] = lambda sheets, *where: sheets.neighbours(*where),
+    ) -> Tensor:
+        """Neighbours [N, width], or others, of cells in their part, -1 padded."""
         out = cell.new_full((len(cell), width), -1)
         for rows, sheets, sheet, local, start in self._of_cells(cell):
-            table = sheets.neighbours(sheet, local)
+            table = table_of(sheets, sheet, local)
             out[rows, : table.shape[1]] = torch.where(table < 0, -1, table + start[:, None])
         return out
 

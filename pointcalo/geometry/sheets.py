@@ -14,6 +14,7 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from pointcalo.geometry.colouring import second_neighbours
 from pointcalo.geometry.segmentation import FormulaSegmentation, Point, Segmentation
 
 
@@ -44,6 +45,20 @@ class Sheets(ABC):
     @abstractmethod
     def neighbours(self, sheet: Tensor | None, local: Tensor) -> Tensor:
         """Neighbours [N, num_neighbours], -1 padded."""
+
+    @property
+    def num_second_neighbours(self) -> int:
+        """Columns of `second_neighbours`."""
+        return self.num_neighbours**2
+
+    def second_neighbours(self, sheet: Tensor | None, local: Tensor) -> Tensor:
+        """Neighbours of neighbours [N, num_second_neighbours], -1 padded."""
+        width = self.num_neighbours
+
+        def around(cell: Tensor) -> Tensor:
+            return self.neighbours(None if sheet is None else sheet.repeat_interleave(width), cell)
+
+        return second_neighbours(local, self.neighbours(sheet, local), around)
 
     @abstractmethod
     def colour(self, sheet: Tensor | None, local: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from pointcalo.geometry.colouring import greedy_colours, padded_table
+from pointcalo.geometry.colouring import greedy_colours, padded_table, second_neighbours
 from pointcalo.geometry.segmentation import Disc, Point, Segmentation, number
 from pointcalo.geometry.sheets import Sheets, rows_by_sheet
 from pointcalo.geometry.touching import TOUCHING, continued_cells, touching_pairs
@@ -197,7 +197,9 @@ class TableSheets(Sheets):
         start = torch.repeat_interleave(self.cell_start.cpu(), counts)
         table = self._neighbour_table.cpu().long()
         table = torch.where(table < 0, -1, table + start[:, None])
-        return greedy_colours(table).to(self.device)
+        every = torch.arange(len(table))
+        second = second_neighbours(every, table, lambda cell: table[cell])
+        return greedy_colours(torch.cat((table, second), dim=1)).to(self.device)
 
 
 def _centres(x_mm: np.ndarray, y_mm: np.ndarray) -> np.ndarray:

@@ -4,11 +4,13 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from pointcalo.geometry import Geometry
 from pointcalo.networks.profile import Profile
 
-BRIEF = 8  # features of `brief`
+NAMED = 6  # colours before the last that a brief names
+BRIEF = 6 + NAMED  # features of `brief`
 EPS = 0.3  # of the threshold, added to the excess before a logarithm: linear near the threshold
 LOWEST = math.log(EPS)
 SHIFTS = 6  # Newton's steps
@@ -45,7 +47,7 @@ class Budget:
             self.excess_left = self.excess_left.index_add(0, segment, -excess)
 
     def brief(self, colour: int, *, with_energy: bool) -> Tensor:
-        """What each segment knows at the turn of a colour, ``[Q, 8]``."""
+        """What each segment knows at the turn of a colour, ``[Q, 12]``."""
         excess = self.excess_left if with_energy else self.excess
         return self._brief(self.hits_left, excess, torch.full_like(self.counts, colour))
 
@@ -64,7 +66,7 @@ class Budget:
         return left, excess_left.clamp_min(0.0)
 
     def true_briefs(self, left: Tensor, excess_left: Tensor) -> Tensor:
-        """The brief ``[Q, K, 8]`` at the K colours, from `true_left`."""
+        """The brief ``[Q, K, 12]`` at the K colours, from `true_left`."""
         colours = torch.arange(self.num_colours, device=left.device).expand(left.shape)
         return self._brief(left, excess_left, colours)
 
@@ -76,19 +78,20 @@ class Budget:
         )
         last = self.last[:, None].expand(left.shape) if several else self.last
         excess = excess.clamp_min(0.0)
-        return torch.stack(
+        later = (last - colour).clamp_min(0)  # colours after this one
+        named = functional.one_hot(later.clamp_max(NAMED), NAMED + 1)[..., :NAMED].float()
+        numbers = torch.stack(
             [
                 torch.log1p(left.clamp_min(0).float()),
                 left / counts.clamp_min(1),
                 parity.float(),
-                colour / last.clamp_min(1),
-                (colour == 0).float(),
-                (colour == last).float(),
+                1.0 / (later + 1),
                 torch.log(excess / (left.clamp_min(1) * threshold) + EPS),
                 excess / total.clamp_min(1e-9),
             ],
             dim=-1,
         )
+        return torch.cat([numbers, named], dim=-1)
 
 
 def best(score: Tensor, segment: Tensor, allowed: Tensor) -> Tensor:
@@ -102,8 +105,68 @@ def best(score: Tensor, segment: Tensor, allowed: Tensor) -> Tensor:
     return chosen
 
 
+def decided(
+    logit: Tensor,
+    noise: Tensor,
+    segment: Tensor,
+    *,
+    left: Tensor,
+    last: Tensor,
+    start: Tensor,
+    coin: Tensor,
+) -> Tensor:
+    """Which of a turn's cells are lit: at most the hits left, in a layer's last turn all of them.
+
+    Args:
+        logit: log odds of cells, ``[C]``.
+        noise: logistic, ``[C]``.
+        segment: of the cells, ``[C]``.
+        left: hits that the layer has left, ``[Q]``.
+        last: whether this is the layer's last turn, bool ``[Q]``.
+        start: uniform numbers, ``[Q]``.
+        coin: likewise.
+
+    Returns:
+        Bool ``[C]``; too few of them where a last turn has fewer cells than hits left.
+    """
+    p = torch.sigmoid(logit)
+    zero = p.new_zeros(len(left))
+    expected, variance = (zero.index_add(0, segment, part) for part in (p, p * (1.0 - p)))
+    alone = logit + noise > 0
+    all_left = last | (zero.index_add(0, segment, alone.float()) > left)
+    number = torch.where(all_left, left, torch.minimum(expected, left))
+    together = drawn(logit, noise, segment, number, start)
+    missing = torch.where(
+        all_left, left - torch.bincount(segment[together], minlength=len(left)), 0
+    )
+    if bool((missing > 0).any()):  # by rounding, or too few that are possible
+        score = (logit + noise).masked_fill(together, -torch.inf)
+        together |= best(score, segment, missing) & ~together
+    is_together = all_left | (coin < share_together(expected, variance, left))
+    return torch.where(is_together[segment], together, alone)
+
+
+def share_together(expected: Tensor, variance: Tensor, left: Tensor) -> Tensor:
+    """In which share of the layers a turn's cells are to be drawn together, ``[Q]``.
+
+    The number of cells that are decided each for itself has the variance sum p (1 - p). A turn's is
+    smaller: its hits are a part of a number that is given, so that ``1 - expected / left`` of the
+    variance remains, as in a hypergeometric distribution; too many or too few would be made up for
+    by the last turn, in the wrong cells. Drawn together (`drawn`) only the fraction of the number
+    varies. A mixture of both has the right variance, and each cell keeps its probability.
+
+    Args:
+        expected: sum of the probabilities of the layer's cells in this turn, ``[Q]``.
+        variance: sum of p (1 - p), ``[Q]``.
+        left: hits that the layer has left, ``[Q]``.
+    """
+    fraction = expected - expected.floor()
+    surplus = variance * expected / left.clamp_min(1)
+    return (surplus / (variance - fraction * (1.0 - fraction)).clamp_min(1e-9)).clamp(0.0, 1.0)
+
+
 def drawn(logit: Tensor, noise: Tensor, segment: Tensor, number: Tensor, start: Tensor) -> Tensor:
-    """Choose just so many cells of each segment, each as often as its log odds say.
+    """Choose so many cells of each segment, each as often as its log odds say.
 
     The log odds of a segment are shifted together until their probabilities sum to the number.
     Then systematic sampling in random order: the only design of a fixed size this cheap with just
@@ -114,7 +177,8 @@ def drawn(logit: Tensor, noise: Tensor, segment: Tensor, number: Tensor, start: 
         logit: log odds of cells, ``[C]``.
         noise: puts the cells in a random order, ``[C]``.
         segment: of the cells, ``[C]``.
-        number: cells to choose, ``[Q]``; fewer are chosen where there are not so many.
+        number: cells to choose, ``[Q]``: the number below or above where it is no whole one, fewer
+            where there are not so many.
         start: uniform numbers, ``[Q]``.
 
     Returns:

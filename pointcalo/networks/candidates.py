@@ -7,144 +7,22 @@ doi:10.1093/oxfordjournals.pan.a004868); when sampling, a far cell is lit with p
 importance weight appears. Cells beside a hit that is already decided are always looked at: far
 from the axis, too, hits come in clusters.
 
-Everything here comes from the Geometry's `nearest`, `cell_at`, `neighbour_table` and `colour`, on
-any layout. A key is the number ``shower * num_cells + cell``.
+Everything here comes from the Geometry's `nearest` and `cell_at`, on any layout.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from pointcalo.geometry import Geometry
+from pointcalo.networks.edges import Cells
 from pointcalo.showers import ShowerFrame
 from pointcalo.showers.noise import Noise
 
-# Kinds of edges: same layer; on and around the counterpart in the layer behind; the same in front.
-KINDS = 5
 FAR_PER_HIT = 2  # far draws: 2 N + 5 a layer
 FAR_EXTRA = 5
 FAR_STREAM = 8  # noise streams used: 8 and 9
-
-
-@dataclass(frozen=True)
-class Cells:
-    """Cells of showers.
-
-    Args:
-        shower, layer, cell: ``[C]`` int64.
-        colour: of the cell in its layer, ``[C]`` int64.
-        turn: in which turn the cell is decided, ``[C]`` int64: even layers' colours, then odd
-            layers': no two cells of a turn are neighbours.
-        segment: layer of shower, ``s L + l``, ``[C]`` int64.
-    """
-
-    shower: Tensor
-    layer: Tensor
-    cell: Tensor
-    colour: Tensor
-    turn: Tensor
-    segment: Tensor
-
-    @classmethod
-    def of(cls, geometry: Geometry, shower: Tensor, cell: Tensor) -> "Cells":
-        """What the geometry knows of cells ``[C]`` of showers ``[C]``."""
-        layer, colour = geometry.layer_of(cell), geometry.colour(cell)
-        turn = (layer % 2) * geometry.num_colours + colour
-        return cls(shower, layer, cell, colour, turn, shower * geometry.num_layers + layer)
-
-    def key(self, num_cells: int) -> Tensor:
-        """Key of each cell, ``[C]``."""
-        return self.shower * num_cells + self.cell
-
-    @classmethod
-    def join(cls, parts: "Sequence[Cells]") -> "Cells":
-        """All cells of several sets, in order."""
-        columns = zip(
-            *([getattr(part, f.name) for f in fields(cls)] for part in parts), strict=True
-        )
-        return cls(*(torch.cat(column) for column in columns))
-
-    def __len__(self) -> int:
-        return len(self.cell)
-
-    def __getitem__(self, rows: Tensor) -> "Cells":
-        return Cells(*(getattr(self, f.name)[rows] for f in fields(self)))
-
-
-@dataclass(frozen=True)
-class Edges:
-    """Directed edges from hits to what lies beside them.
-
-    Args:
-        source: index of the hit, ``[E]`` int64.
-        target: key of a cell, or index of a hit, ``[E]`` int64.
-        kind: 0 to 4, ``[E]`` int64.
-    """
-
-    source: Tensor
-    target: Tensor
-    kind: Tensor
-
-    @classmethod
-    def join(cls, parts: "Sequence[Edges]") -> "Edges":
-        """All edges of several sets, in order."""
-        return cls(*(torch.cat([getattr(p, f.name) for p in parts]) for f in fields(cls)))
-
-    def where(self, mask: Tensor) -> "Edges":
-        """Some of the edges, by a bool ``[E]``."""
-        return Edges(self.source[mask], self.target[mask], self.kind[mask])
-
-    def onto(self, key: Tensor) -> "Edges":
-        """Edges with keys as targets as edges to indices into ``key [T]``, rising; others go."""
-        index = torch.searchsorted(key, self.target)
-        kept = key[index.clamp_max(len(key) - 1)] == self.target if len(key) else index < 0
-        return Edges(self.source[kept], index[kept], self.kind[kept])
-
-    def among(self, key: Tensor) -> "Edges":
-        """Edges with keys as targets as edges between hits with these keys ``[H]``; others go."""
-        order = torch.argsort(key)
-        edges = self.onto(key[order])
-        return Edges(edges.source, order[edges.target], edges.kind)
-
-    def count(self, num_targets: int, weight: Tensor | None = None) -> Tensor:
-        """Number of edges, or the sum of their weights ``[E]``, by target and kind: ``[T, 5]``."""
-        weight = torch.ones_like(self.target, dtype=torch.float32) if weight is None else weight
-        flat = torch.zeros(num_targets * KINDS, device=weight.device)
-        slot = self.target * KINDS + self.kind
-        return flat.index_add(0, slot, weight).reshape(num_targets, KINDS)
-
-
-def edges_beside(geometry: Geometry, frame: ShowerFrame, hits: Cells) -> Edges:
-    """Edges from hits to the cells beside them, in their own and in both adjacent layers.
-
-    In an adjacent layer the counterpart is the cell at the same place about the axis.
-
-    Args:
-        geometry: the detector.
-        frame: the showers' frame.
-        hits: H of them.
-
-    Returns:
-        Edges with keys as targets.
-    """
-    targets = [geometry.neighbour_table(hits.cell)]
-    for step in (1, -1):
-        beside = hits.layer + step
-        inside = (beside >= 0) & (beside < geometry.num_layers)
-        beside = beside.clamp(0, geometry.num_layers - 1)
-        shift = frame.axis[hits.shower, beside] - frame.axis[hits.shower, hits.layer]
-        there = geometry.cell_at(beside, geometry.position(hits.cell)[:, :2] + shift)
-        there = torch.where(inside, there, -1)
-        around = geometry.neighbour_table(there.clamp_min(0))
-        targets += [there[:, None], around.masked_fill((there < 0)[:, None], -1)]
-    target = torch.cat(targets, dim=1)
-    widths = torch.tensor([part.shape[1] for part in targets], device=target.device)
-    kind = torch.repeat_interleave(widths)
-    source, column = (target >= 0).nonzero(as_tuple=True)
-    key = hits.shower[source] * geometry.num_cells + target[source, column]
-    return Edges(source, key, kind[column])
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from pointcalo.geometry import Geometry
 from pointcalo.networks.budget import EPS
-from pointcalo.networks.candidates import Cells, Edges, edges_beside
+from pointcalo.networks.edges import Cells, Edges, edges_beside
 from pointcalo.showers import ShowerFrame, Showers
 
 

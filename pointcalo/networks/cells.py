@@ -1,11 +1,11 @@
 """The cell-graph generator: lights cells of the detector and shares the energy among them.
 
-The cells of a shower are decided in turns of a graph colouring (even layers' colours, then odd
-layers'), so that a cell sees which of its neighbours, in its own and in the adjacent layers, are
-already lit. Within a turn cells are independent given what they see: per-cell Bernoulli factors,
-conditional on how many hits the layer has left to give. That is a *composite* likelihood of the
-occupancy: the exact one, the conditional Bernoulli given N, would tie the cells of a turn together.
-Sampling lights exactly N cells: the last turn of a layer takes the best of logit + logistic noise.
+The cells of a shower are decided in turns (`edges.py`), so that a cell sees which of the cells
+beside it, in its own and in the adjacent layers, are already lit. Within a turn cells are
+independent given what they see: per-cell Bernoulli factors, conditional on how many hits the layer
+has left to give. That is a *composite* likelihood of the occupancy: the exact one, the conditional
+Bernoulli given N, would tie the cells of a turn together. Sampling minds that tie (`budget.py`) and
+lights exactly N cells.
 
 Then, in the same turns, the energies of the lit cells: for the excess over threshold x = E -
 threshold a mixture of logistics in log(x / threshold + eps), cut at x = 0, given place, context,
@@ -24,11 +24,12 @@ from torch.nn import functional
 
 from pointcalo.geometry import Geometry
 from pointcalo.networks.budget import EPS, LOWEST, Budget
-from pointcalo.networks.candidates import Beyond, Cells, Edges, Pool, edges_beside
+from pointcalo.networks.candidates import Beyond, Pool
 from pointcalo.networks.cell_field import CellField
 from pointcalo.networks.cell_hits import CellHits, cells_and_edges, centred, log_energy
 from pointcalo.networks.context import LayerContext
 from pointcalo.networks.delay import Delay
+from pointcalo.networks.edges import SECOND, Cells, Edges, edges_beside
 from pointcalo.networks.energy_turns import draw_excess
 from pointcalo.networks.lighting import Lighting
 from pointcalo.networks.lit import Lit, Sight
@@ -153,7 +154,7 @@ class CellGenerator(nn.Module):
         lit = Lit(context.device)
         lit.add(hits, edges, beside.turn[ahead])
         key, is_sure = pool.look(
-            torch.cat([pool.near, edges.target]), torch.cat([pool.far, hit_key])
+            torch.cat([pool.near, edges.touch.target]), torch.cat([pool.far, hit_key])
         )
         cells = pool.cells(key)
         uv = pool.uv(cells)
@@ -313,7 +314,7 @@ class CellGenerator(nn.Module):
         """The edges along which this generator looks."""
         if len(self.sees) == len(SEES):
             return edges
-        own = edges.kind == 0
+        own = (edges.kind == 0) | (edges.kind == SECOND)
         return edges.where(own & ("layer" in self.sees) | ~own & ("adjacent" in self.sees))
 
     @torch.no_grad()

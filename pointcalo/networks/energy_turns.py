@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from pointcalo.networks.budget import EPS, LOWEST, Budget
-from pointcalo.networks.candidates import Cells
 from pointcalo.networks.cell_field import CellField
+from pointcalo.networks.edges import Cells
 from pointcalo.networks.seen import Seen
 from pointcalo.networks.turn_share import TurnShare, promise
 from pointcalo.nn.mixture import mixture_sample
@@ -68,7 +68,7 @@ def _wanted_sum(
     promised = promise(parameters, segment, budget.hits_left, energy_left)
     number = torch.arange(len(hits), device=hits.device)
     num_layers = len(hits) // len(noise)
-    shower, counter = number // num_layers, number % num_layers * 64 + turn
+    shower, counter = number // num_layers, number % num_layers * 256 + turn
     drawn = share.sample(
         promised,
         noise.uniform(shower, counter, SHARE_STREAM),

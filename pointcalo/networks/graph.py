@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from pointcalo.geometry import Geometry
 from pointcalo.networks.budget import Budget
-from pointcalo.networks.candidates import Cells, Edges
 from pointcalo.networks.cell_field import CellField
 from pointcalo.networks.cells import CellGenerator
+from pointcalo.networks.edges import Cells, Edges
 from pointcalo.networks.lit import Lit, Sight
 from pointcalo.networks.messages import CellMessages, EdgeMessages
 from pointcalo.networks.place import SIZE as PLACE
@@ -87,7 +87,7 @@ class SeenInGraph(Seen):
         self.heard = self.heard + self.energies(self.hidden, relative, edges)
 
     def features(self) -> Tensor:
-        """``[H, 20 + V]``."""
+        """``[H, 24 + V]``."""
         return torch.cat([super().features(), self.heard], dim=-1)
 
 

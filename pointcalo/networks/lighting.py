@@ -3,15 +3,17 @@
 import torch
 from torch import Tensor
 
-from pointcalo.networks.budget import Budget, best, drawn
-from pointcalo.networks.candidates import Cells, Edges, Pool, edges_beside
+from pointcalo.networks.budget import Budget, best, decided
+from pointcalo.networks.candidates import Pool
 from pointcalo.networks.cell_field import CellField
+from pointcalo.networks.edges import Cells, Edges, edges_beside
 from pointcalo.networks.lit import Lit, Sight
 from pointcalo.networks.place import Place
 from pointcalo.showers.noise import Noise
 
 OCCUPANCY_STREAM = 10
 START_STREAM = 11
+COIN_STREAM = 18
 LAST_RESORT = 1e4  # off the score of cells that are lit only where nothing else is left
 
 
@@ -65,15 +67,20 @@ class Lighting:
         """New hits of a turn, given those of earlier ones."""
         budget, colour = self.budget, turn % self.budget.num_colours
         edges = self.lit.towards(turn)
-        key, is_sure = self._candidates(turn, edges.target, budget.hits_left)
+        key, is_sure = self._candidates(turn, edges.touch.target, budget.hits_left)
         brief = budget.brief(colour, with_energy=False)
         cells, logit = self._log_odds(key, is_sure, edges.onto(key), brief)
         noise = self.noise.logistic(cells.shower, cells.cell, OCCUPANCY_STREAM)
         score = logit + noise
-        last = budget.last[cells.segment] == colour
-        chosen = best(score.masked_fill(last, -torch.inf), cells.segment, budget.hits_left)
-        chosen &= (score > 0) & ~last
-        chosen[last] = self._exactly(logit, noise, cells, budget.hits_left, turn)[last]
+        chosen = decided(
+            logit,
+            noise,
+            cells.segment,
+            left=budget.hits_left,
+            last=budget.last == colour,
+            start=self._uniform(turn, START_STREAM),
+            coin=self._uniform(turn, COIN_STREAM),
+        )
         budget.spend(cells.segment[chosen])
         self.dark.append((cells[~chosen], score[~chosen]))
         short = self._short(turn)
@@ -104,20 +111,11 @@ class Lighting:
             logit = torch.where(self.pool.beyond.may_be_lit(cells, uv), logit, logit - LAST_RESORT)
         return cells, logit
 
-    def _exactly(
-        self, logit: Tensor, noise: Tensor, cells: Cells, number: Tensor, time: int
-    ) -> Tensor:
-        """Choose ``number [Q]`` of the candidates of each layer, bool ``[C]``."""
-        segment = torch.arange(len(number), device=number.device)
+    def _uniform(self, turn: int, stream: int) -> Tensor:
+        """A uniform number for each layer, ``[Q]``."""
+        segment = torch.arange(len(self.budget.counts), device=self.budget.counts.device)
         num_layers = self.pool.geometry.num_layers
-        shower, layer = segment // num_layers, segment % num_layers
-        start = self.noise.uniform(shower, layer * 128 + time, START_STREAM)
-        chosen = drawn(logit, noise, cells.segment, number, start)
-        missing = number - torch.bincount(cells.segment[chosen], minlength=len(number))
-        if bool((missing > 0).any()):  # by rounding, or too few that are possible
-            score = (logit + noise).masked_fill(chosen, -torch.inf)
-            chosen |= best(score, cells.segment, missing) & ~chosen
-        return chosen
+        return self.noise.uniform(segment // num_layers, segment % num_layers * 256 + turn, stream)
 
     def _logit(self, cells: Cells, uv: Tensor, edges: Edges, brief: Tensor) -> Tensor:
         """Log odds of cells to be lit, ``[C]``."""

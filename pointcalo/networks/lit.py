@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from pointcalo.networks.candidates import Cells, Edges
+from pointcalo.networks.edges import Cells, Edges
 
 
 class Lit:

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 from torch_geometric.nn import MessagePassing
 
-from pointcalo.networks.candidates import KINDS, Edges
+from pointcalo.networks.edges import KINDS, Edges
 from pointcalo.nn.epic import SLOPE
 
 

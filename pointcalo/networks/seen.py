@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from pointcalo.networks.candidates import KINDS, Edges
+from pointcalo.networks.edges import KINDS, Edges
 from pointcalo.networks.place import Place
 
 SEEN = 4 * KINDS  # features of a hit
@@ -11,7 +11,7 @@ SEEN_BY_CELLS = 2 * KINDS  # features of a cell
 
 
 def seen_by_cells(counts: Tensor, uv: Tensor, place: Place) -> Tensor:
-    """What a cell sees of the hits already beside it, ``[C, 10]``: their numbers ``[C, 5]``.
+    """What a cell sees of the hits already beside it, ``[C, 12]``: their numbers ``[C, 6]``.
 
     Once more weighted with the logarithm of the radius: a neighbour says little in the core, where
     most cells are lit, and nearly all far away.
@@ -43,6 +43,6 @@ class Seen:
         self.energy = self.energy + edges.count(self.num_hits, energy)
 
     def features(self) -> Tensor:
-        """``[H, 20]``."""
+        """``[H, 24]``."""
         parts = [self.present, self.known, self.log_energy, torch.log1p(self.energy)]
         return torch.cat(parts, dim=-1)

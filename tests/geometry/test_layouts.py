@@ -94,6 +94,32 @@ def test_neighbours_have_different_colours(geometry: Geometry) -> None:
     assert colour.min() >= 0 and colour.max() < geometry.num_colours
 
 
+def test_the_second_ring_is_symmetric_and_two_steps_on(geometry: Geometry) -> None:
+    cell = some_cells(geometry)[::8].contiguous()
+    first, second = geometry.neighbour_table(cell), geometry.second_neighbour_table(cell)
+    row, column = (second >= 0).nonzero(as_tuple=True)
+    assert len(row) > 0
+    assert (geometry.second_neighbour_table(second[row, column]) == cell[row, None]).any(1).all()
+    for here, near, far in zip(cell.tolist(), first.tolist(), second.tolist(), strict=True):
+        around = torch.tensor([other for other in near if other >= 0], dtype=torch.int64)
+        ends = set(geometry.neighbour_table(around).flatten().tolist()) - {-1, here, *near}
+        found = [other for other in far if other >= 0]
+        assert len(found) == len(set(found)) and ends <= set(found)
+        assert not set(found) & {here, *near}
+
+
+def test_two_cells_of_a_colour_have_no_neighbour_in_common(geometry: Geometry) -> None:
+    cell = some_cells(geometry)
+    second = geometry.second_neighbour_table(cell)
+    row, column = (second >= 0).nonzero(as_tuple=True)
+    equal = geometry.colour(cell[row]) == geometry.colour(second[row, column])
+    kinds = {layer.segmentation.kind for layer in geometry.layers}
+    if kinds <= {"hexagonal", "cartesian", "table"}:
+        assert not equal.any()
+    else:
+        assert equal.any()  # rings, and parts of several kinds: neighbours only
+
+
 def test_nearest_agrees_with_all_distances(geometry: Geometry) -> None:
     random = torch.Generator().manual_seed(1)
     for layer in (0, geometry.num_layers - 1):

@@ -5,7 +5,8 @@ import torch
 from networks.showers import blobs
 
 from pointcalo.geometry import Geometry
-from pointcalo.networks.candidates import Cells, Pool, edges_beside
+from pointcalo.networks.candidates import Pool
+from pointcalo.networks.edges import SECOND, Cells, edges_beside
 from pointcalo.networks.profile import Profile
 from pointcalo.showers import ShowerFrame, Showers
 from pointcalo.showers.noise import Noise
@@ -69,17 +70,19 @@ def test_far_cells_are_looked_at_with_the_stated_probability(toy: Geometry) -> N
     assert abs(float(seen[far].sum() / stated[far].sum()) - 1) < 0.1
 
 
-def test_edges_of_the_same_layer_are_the_neighbours(toy: Geometry) -> None:
+@pytest.mark.parametrize("kind", [0, SECOND])
+def test_edges_of_the_same_layer_are_the_neighbours(toy: Geometry, kind: int) -> None:
     showers = blobs(toy, 5)
     frame = ShowerFrame(showers.incident, toy.layer_z)
     hits = Cells.of(toy, showers.index, showers.cell)
     edges = edges_beside(toy, frame, hits)
-    same = edges.where(edges.kind == 0)
+    same = edges.where(edges.kind == kind)
     got = set(zip(same.source.tolist(), same.target.tolist(), strict=True))
+    table = toy.second_neighbour_table if kind else toy.neighbour_table
     expected = {
         (number, shower * toy.num_cells + cell)
         for number, (shower, row) in enumerate(
-            zip(hits.shower.tolist(), toy.neighbour_table(hits.cell).tolist(), strict=True)
+            zip(hits.shower.tolist(), table(hits.cell).tolist(), strict=True)
         )
         for cell in row
         if cell >= 0

@@ -8,8 +8,9 @@ import torch
 from networks.showers import blobs, incident_particles
 
 from pointcalo.geometry import Cartesian, Geometry
-from pointcalo.networks.candidates import Cells, Edges, Pool
+from pointcalo.networks.candidates import Pool
 from pointcalo.networks.cells import CellGenerator
+from pointcalo.networks.edges import Cells, Edges
 from pointcalo.networks.graph import GraphGenerator
 from pointcalo.networks.profile import Profile
 from pointcalo.showers import Showers
@@ -168,10 +169,10 @@ def test_neighbours_that_are_not_to_be_seen(toy: Geometry, build: Build) -> None
     """A generator that looks at neither kind does not care where the other hits are."""
     generator = build(toy)
     generator.sees = ()
-    edges = Edges(*torch.tensor([[0, 1, 1], [1, 0, 2], [0, 1, 3]]))
+    edges = Edges(*torch.tensor([[0, 1, 1, 0], [1, 0, 2, 2], [0, 1, 3, 5]]))
     assert len(generator.visible(edges).source) == 0
     generator.sees = ("layer",)
-    assert generator.visible(edges).kind.tolist() == [0]
+    assert generator.visible(edges).kind.tolist() == [0, 5]
     generator.sees = ("adjacent",)
     assert generator.visible(edges).kind.tolist() == [1, 3]
     with pytest.raises(ValueError, match=r"network.sees: got \['far'\]"):
@@ -185,7 +186,7 @@ def test_layers_of_different_colours_need_no_filling(
     squares = Cartesian(pitch_mm=12.0, nx=15, ny=15)
     layers = [replace(layer, segmentation=squares) for layer in toy.layers[:2]]
     mixed = Geometry("mixed", [*layers, *toy.layers[2:]])
-    assert mixed.layer_colours.tolist() == [4, 4, 3, 3, 3, 3, 3, 3]
+    assert mixed.layer_colours.tolist() == [9, 9, 7, 7, 7, 7, 7, 7]
     generator = build(mixed)
     showers = blobs(mixed, 10)
     generator.fit(showers)

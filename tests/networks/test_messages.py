@@ -8,7 +8,7 @@ from networks.showers import blobs
 
 from pointcalo.geometry import Geometry
 from pointcalo.networks.budget import Budget
-from pointcalo.networks.candidates import Cells, Edges
+from pointcalo.networks.edges import Cells, Edges
 from pointcalo.networks.graph import GraphGenerator
 from pointcalo.networks.lit import Lit
 from pointcalo.networks.messages import EdgeMessages
@@ -24,10 +24,10 @@ def test_heard_by_hand() -> None:
     """Each kind of edge has a map of its own; nothing arrives where no edge leads."""
     messages = EdgeMessages(2)
     with torch.no_grad():
-        messages.said.weight.copy_(torch.arange(20.0).view(10, 2))
+        messages.said.weight.copy_(torch.arange(24.0).view(12, 2))
         messages.said.bias.zero_()
     hidden = torch.tensor([[1.0, 2.0], [3.0, 0.5]])
-    maps = messages.said.weight.view(5, 2, 2)
+    maps = messages.said.weight.view(6, 2, 2)
     heard = messages.heard(hidden, edges((0, 2, 1), (1, 2, 4), (1, 0, 0)), 3)
     torch.testing.assert_close(heard[2], maps[1] @ hidden[0] + maps[4] @ hidden[1])
     torch.testing.assert_close(heard[0], maps[0] @ hidden[1])
