@@ -73,7 +73,7 @@ COLUMNS = (
     Column("mean response, %", "response_bias", 100),
     Column("its spread, %", "response_spread", 100),
     Column("MIP spectrum: mean, %", "mip_spectrum_mean", 100),
-    Column("worst bin, errors", "mip_spectrum_worst"),
+    Column("worst bin beyond 3 errors, %", "mip_spectrum_significant", 100),
     Column("angle: bias, degrees", "angle_bias", math.degrees(1), 2),
     Column("its spread, %", "angle_spread", 100),
     Column("hit time, % of its spread", "wasserstein_hit_delay", 100, 2, relative=True),

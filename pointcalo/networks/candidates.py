@@ -93,10 +93,11 @@ class Pool:
         Returns:
             Distinct keys, rising, ``[C]``; whether each is among ``sure``, bool ``[C]``.
         """
-        key = torch.unique(torch.cat([sure, chance]))
-        is_sure = torch.zeros(len(key), dtype=torch.bool, device=key.device)
-        is_sure[torch.searchsorted(key, sure)] = True
-        return key, is_sure
+        both = torch.unique(torch.cat([2 * sure, 2 * chance + 1]))  # of one key the sure one first
+        key = both >> 1
+        first = torch.ones_like(key, dtype=torch.bool)
+        first[1:] = key[1:] != key[:-1]
+        return key[first], (both[first] & 1) == 0
 
     def uv(self, cells: Cells) -> Tensor:
         """Position of cells about the axis in the shower's frame in mm, ``[C, 2]``."""

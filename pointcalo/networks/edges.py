@@ -18,6 +18,8 @@ from pointcalo.showers import ShowerFrame
 # behind; the same in front; to the second ring of neighbours.
 KINDS = 6
 BEHIND, IN_FRONT, SECOND = 1, 3, 5
+MARKS = 8  # places in the table of marks for a key
+SPREAD = 0x1E3779B97F4A7C15  # odd: spreads the bits of keys (Fibonacci hashing)
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class Edges:
         return cls(*(torch.cat([getattr(p, f.name) for p in parts]) for f in fields(cls)))
 
     def where(self, mask: Tensor) -> "Edges":
-        """Some of the edges, by a bool ``[E]``."""
+        """Some of the edges, by a bool ``[E]`` or by their indices."""
         return Edges(self.source[mask], self.target[mask], self.kind[mask])
 
     @property
@@ -95,9 +97,16 @@ class Edges:
 
     def onto(self, key: Tensor) -> "Edges":
         """Edges with keys as targets as edges to indices into ``key [T]``, rising; others go."""
-        index = torch.searchsorted(key, self.target)
-        kept = key[index.clamp_max(len(key) - 1)] == self.target if len(key) else index < 0
-        return Edges(self.source[kept], index[kept], self.kind[kept])
+        if len(key) == 0:
+            return self.where(self.target < 0)
+        # most targets are no keys: a table of marks tells most of them apart, sooner than a search
+        size = 1 << (MARKS * len(key)).bit_length()
+        marks = torch.zeros(size, dtype=torch.bool, device=key.device)
+        marks[_mark(key, size)] = True
+        likely = self.where(marks[_mark(self.target, size)].nonzero()[:, 0])
+        index = torch.searchsorted(key, likely.target)
+        found = (key[index.clamp_max(len(key) - 1)] == likely.target).nonzero()[:, 0]
+        return Edges(likely.source[found], index[found], likely.kind[found])
 
     def among(self, key: Tensor) -> "Edges":
         """Edges with keys as targets as edges between hits with these keys ``[H]``; others go."""
@@ -111,6 +120,11 @@ class Edges:
         flat = torch.zeros(num_targets * KINDS, device=weight.device)
         slot = self.target * KINDS + self.kind
         return flat.index_add(0, slot, weight).reshape(num_targets, KINDS)
+
+
+def _mark(key: Tensor, size: int) -> Tensor:
+    """A place for each key in a table of a power of two; keys may share one."""
+    return (key * SPREAD >> 24) & (size - 1)
 
 
 def edges_beside(geometry: Geometry, frame: ShowerFrame, hits: Cells) -> Edges:

@@ -43,7 +43,8 @@ def test_each_composes_and_builds_on_its_detector(name: str) -> None:
     keys = read_keys(CONFIGS, "train", {"experiment": name})
     check_settings(config, {key.name: key.default for key in keys})
     assert config.output == f"runs/{name}"
-    assert (config.trainer.minutes, config.threads) in ((20, 2), (10, 2))
+    trainer = config.trainer  # a budget that is the same on every machine
+    assert trainer.minutes is None and trainer.steps >= 1000 and config.threads == 1
     if config.init is not None:
         assert Path(config.init).name in NAMES
     geometry = Geometry.load(config.geometry)
@@ -63,9 +64,9 @@ def test_the_name_says_model_and_detector() -> None:
 
 def test_what_is_typed_counts_more() -> None:
     config = composed(
-        "experiment=hgcal_vae", "seed=3", "output=runs/hgcal_vae_${seed}", "threads=1"
+        "experiment=hgcal_vae", "seed=3", "output=runs/hgcal_vae_${seed}", "threads=2"
     )
-    assert (config.output, config.threads) == ("runs/hgcal_vae_3", 1)
+    assert (config.output, config.threads) == ("runs/hgcal_vae_3", 2)
 
 
 def test_ablations_differ_in_one_thing() -> None:

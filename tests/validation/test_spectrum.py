@@ -94,6 +94,9 @@ def test_alike_spectra_differ_by_chance_only(sample: Sample) -> None:
     alike, moved = sample(2), sample(2, position=1.155)
     near, far = (found("mip_spectrum_mean", sample(1), other).value for other in (alike, moved))
     assert far > 2 * near > 0
+    significant = [found("mip_spectrum_significant", sample(1), x).value for x in (alike, moved)]
+    assert significant[0] < far < significant[1] < 1
+    assert found("mip_spectrum_significant", sample(1), sample(1)).value == 0
 
 
 def test_without_a_peak_there_is_no_value(sample: Sample) -> None:

@@ -30,6 +30,8 @@ SIGNIFICANT = 5.0
 """Least height of a peak, in standard errors."""
 SPECTRUM = (0.5, 2.0)
 SPECTRUM_BINS = 20
+CERTAIN = 3.0
+"""Standard errors."""
 MOYAL = "Moyal 1955, Phil. Mag. 46, 263"
 
 
@@ -176,20 +178,36 @@ def _mean_deviation(pair: Pair) -> Estimate:
     spectra = pair.once(_spectra)
     if spectra is None:
         return Estimate.missing(pair.n)
-    first, second = spectra
-    ratio = np.divide(second, first, out=np.ones_like(first), where=first > 0)
-    return pair.resampling.estimate(np.abs(ratio - 1).mean(axis=1))
+    return pair.resampling.estimate(_deviations(*spectra).mean(axis=1))
 
 
 def _worst_deviation(pair: Pair) -> Estimate:
     spectra = pair.once(_spectra)
     if spectra is None:
         return Estimate.missing(pair.n)
-    apart = spectra[1] - spectra[0]
-    error = apart[1:].std(axis=0, ddof=1)
-    errors = np.divide(apart, error, out=np.zeros_like(apart), where=error > 0)
+    errors = _in_errors(*spectra)
     worst = int(np.abs(errors[0]).argmax())
     return pair.resampling.estimate(errors[:, worst], abs(float(errors[0, worst])))
+
+
+def _significant_deviation(pair: Pair) -> Estimate:
+    spectra = pair.once(_spectra)
+    if spectra is None:
+        return Estimate.missing(pair.n)
+    significant = np.abs(_in_errors(*spectra)) > CERTAIN
+    return pair.resampling.estimate(np.where(significant, _deviations(*spectra), 0.0).max(axis=1))
+
+
+def _deviations(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """|ratio - 1| in each bin, [R + 1, 20]; 0 where the first has no hit."""
+    return np.abs(np.divide(second, first, out=np.ones_like(first), where=first > 0) - 1)
+
+
+def _in_errors(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Difference in each bin in standard errors, [R + 1, 20]."""
+    apart = second - first
+    error = apart[1:].std(axis=0, ddof=1)
+    return np.divide(apart, error, out=np.zeros_like(apart), where=error > 0)
 
 
 METRICS = (
@@ -227,5 +245,14 @@ METRICS = (
         "largest difference of the two spectra in one of these 20 bins, in standard errors",
         "this package",
         _worst_deviation,
+    ),
+    Metric(
+        "mip_spectrum_significant",
+        "Spectrum about the MIP peak, largest significant deviation",
+        "1",
+        "largest |generated / reference - 1| in those of these 20 bins in which the spectra differ "
+        "by more than 3 standard errors; 0 where none does",
+        "this package",
+        _significant_deviation,
     ),
 )
