@@ -10,7 +10,7 @@ from pointcalo.geometry import Geometry
 from pointcalo.networks.profile import Profile
 
 NAMED = 6  # colours before the last that a brief names
-BRIEF = 6 + NAMED  # features of `brief`
+BRIEF = 6 + NAMED + 7  # features of a brief, with the outlook on later turns
 EPS = 0.3  # of the threshold, added to the excess before a logarithm: linear near the threshold
 LOWEST = math.log(EPS)
 SHIFTS = 6  # Newton's steps
@@ -46,10 +46,11 @@ class Budget:
         if excess is not None:
             self.excess_left = self.excess_left.index_add(0, segment, -excess)
 
-    def brief(self, colour: int, *, with_energy: bool) -> Tensor:
-        """What each segment knows at the turn of a colour, ``[Q, 12]``."""
+    def brief(self, colour: int, outlook: Tensor, *, with_energy: bool) -> Tensor:
+        """What each segment knows at the turn of a colour, ``[Q, 19]``; outlook ``[Q, K, 7]``."""
         excess = self.excess_left if with_energy else self.excess
-        return self._brief(self.hits_left, excess, torch.full_like(self.counts, colour))
+        brief = self._brief(self.hits_left, excess, torch.full_like(self.counts, colour))
+        return torch.cat([brief, outlook[:, colour]], dim=-1)
 
     def true_left(
         self, segment: Tensor, colour: Tensor, excess: Tensor | None = None
@@ -65,10 +66,10 @@ class Budget:
             excess_left = excess_left - (energy.cumsum(1) - energy)
         return left, excess_left.clamp_min(0.0)
 
-    def true_briefs(self, left: Tensor, excess_left: Tensor) -> Tensor:
-        """The brief ``[Q, K, 12]`` at the K colours, from `true_left`."""
+    def true_briefs(self, left: Tensor, excess_left: Tensor, outlook: Tensor) -> Tensor:
+        """The brief ``[Q, K, 19]`` at the K colours, from `true_left`; outlook ``[Q, K, 7]``."""
         colours = torch.arange(self.num_colours, device=left.device).expand(left.shape)
-        return self._brief(left, excess_left, colours)
+        return torch.cat([self._brief(left, excess_left, colours), outlook], dim=-1)
 
     def _brief(self, left: Tensor, excess: Tensor, colour: Tensor) -> Tensor:
         several = left.dim() > 1

@@ -83,9 +83,7 @@ class Pool:
 
     def cells(self, key: Tensor) -> Cells:
         """Cells with these keys ``[C]``."""
-        num_cells = self.geometry.num_cells
-        shower = torch.div(key, num_cells, rounding_mode="floor")
-        return Cells.of(self.geometry, shower, key - shower * num_cells)
+        return Cells.of_keys(self.geometry, key)
 
     def look(self, sure: Tensor, chance: Tensor) -> tuple[Tensor, Tensor]:
         """Merge keys that are looked at surely and by chance.

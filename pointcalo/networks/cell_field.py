@@ -25,7 +25,7 @@ class CellField(nn.Module):
         self.head = mlp([width, width, size_out])
 
     def layer(self, context: Tensor, brief: Tensor) -> Tensor:
-        """What a layer adds to its cells: ``[..., W]``, ``[..., 12]`` to ``[..., W]``."""
+        """What a layer adds to its cells: ``[..., W]``, ``[..., 19]`` to ``[..., W]``."""
         return self.shared(torch.relu(context + self.brief(brief)))
 
     def forward(self, layer: Tensor, place: Tensor, seen: Tensor) -> Tensor:

@@ -33,6 +33,7 @@ from pointcalo.networks.edges import SECOND, Cells, Edges, edges_beside
 from pointcalo.networks.energy_turns import draw_excess
 from pointcalo.networks.lighting import Lighting
 from pointcalo.networks.lit import Lit, Sight
+from pointcalo.networks.outlook import Outlook, about_own_axis
 from pointcalo.networks.place import SIZE as PLACE
 from pointcalo.networks.place import Place
 from pointcalo.networks.profile import Profile
@@ -129,13 +130,15 @@ class CellGenerator(nn.Module):
         budget = Budget(geometry, profile)
         threshold = geometry.layer_threshold[showers.layer]
         relative = (showers.energy - threshold) / threshold
-        place = self.place(pool.uv(hits), budget.centre[hits.segment], geometry.area(hits.cell))
+        uv = pool.uv(hits)
+        place = self.place(uv, budget.centre[hits.segment], geometry.area(hits.cell))
         time = mixture_log_prob(
             self._time_parameters(place, relative, contexts[1][hits.segment]),
             self.delay(showers),
         )
         zero = torch.zeros(len(showers), device=latent.device)
-        energy, share = self._energy_terms(hits, edges, budget, contexts[1], place, relative)
+        uv = pool.uv(hits)
+        energy, share = self._energy_terms(hits, edges, uv, budget, contexts[1], place, relative)
         return {
             "occupancy": self._occupancy(pool, hits, edges, budget, contexts[0]),
             "energy": energy,
@@ -159,7 +162,9 @@ class CellGenerator(nn.Module):
         cells = pool.cells(key)
         uv = pool.uv(cells)
         left, excess_left = budget.true_left(hits.segment, hits.colour)
-        brief = budget.true_briefs(left, excess_left)
+        outlook = self._outlook(pool.frame, budget)
+        outlook.add_edges(edges, beside[ahead])
+        brief = budget.true_briefs(left, excess_left, outlook.features())
         layer = self.occupancy.layer(context[:, None], brief).flatten(0, 1)
         row = cells.segment * budget.num_colours + cells.colour
         place = self.place(uv, budget.centre[cells.segment], self.geometry.area(cells.cell))
@@ -176,6 +181,7 @@ class CellGenerator(nn.Module):
         self,
         hits: Cells,
         edges: Edges,
+        uv: Tensor,
         budget: Budget,
         context: Tensor,
         place: Tensor,
@@ -184,7 +190,7 @@ class CellGenerator(nn.Module):
         """Log likelihoods of the energies of hits and of the sums of turns, each ``[S]``."""
         among = edges.among(hits.key(self.geometry.num_cells))
         parameters, left, excess_left = self._energy_parameters(
-            hits, among, budget, context, place, relative
+            hits, among, uv, budget, context, place, relative
         )
         row = hits.segment * budget.num_colours + hits.colour
         log_prob = mixture_log_prob(parameters, torch.log(relative + EPS), low=LOWEST)
@@ -205,6 +211,7 @@ class CellGenerator(nn.Module):
         self,
         hits: Cells,
         among: Edges,
+        uv: Tensor,
         budget: Budget,
         context: Tensor,
         place: Tensor,
@@ -213,11 +220,14 @@ class CellGenerator(nn.Module):
         """Mixtures of the hits' energies ``[H, 3K]``; hits and excess energy left ``[Q, K]``."""
         threshold = budget.threshold[hits.segment]
         left, excess_left = budget.true_left(hits.segment, hits.colour, relative * threshold)
-        brief = budget.true_briefs(left, excess_left)
+        ahead = among.where(hits.turn[among.source] < hits.turn[among.target])
+        outlook = self._outlook_on(hits, uv, budget)
+        outlook.add_edges(ahead, hits[ahead.target], torch.log1p(relative[ahead.source]))
+        brief = budget.true_briefs(left, excess_left, outlook.features())
         layer = self.energy.layer(context[:, None], brief).flatten(0, 1)
         row = hits.segment * budget.num_colours + hits.colour
         seen = self.seen(hits, among, context, place)
-        seen.learn(among.where(hits.turn[among.source] < hits.turn[among.target]), relative)
+        seen.learn(ahead, relative)
         return self.energy(layer[row], place, seen.features()), left, excess_left
 
     def imitated(
@@ -251,7 +261,9 @@ class CellGenerator(nn.Module):
         contexts = self._contexts(showers.incident, profile, latent)
         place = self.place(made.uv, budget.centre[cells.segment], made.area)
         relative = made.log_energy.exp() - EPS
-        parameters, *_ = self._energy_parameters(cells, edges, budget, contexts[1], place, relative)
+        parameters, *_ = self._energy_parameters(
+            cells, edges, made.uv, budget, contexts[1], place, relative
+        )
         energy = mixture_follow(parameters, made.log_energy, low=LOWEST)
         energy = _rescaled(energy, cells.segment, budget)
         time = self._time_parameters(place, relative, contexts[1][cells.segment])
@@ -276,7 +288,13 @@ class CellGenerator(nn.Module):
         """Log odds of each hit's cell to be lit, given the hits of earlier turns, ``[H]``."""
         cells, edges = made.cells, made.edges
         earlier = edges.where(cells.turn[edges.source] < cells.turn[edges.target])
-        brief = budget.true_briefs(*budget.true_left(cells.segment, cells.colour))
+        outlook = self._outlook(frame, budget)
+        beside = edges_beside(self.geometry, frame, cells)
+        target = Cells.of_keys(self.geometry, beside.target)
+        ahead = (target.turn > cells.turn[beside.source]).nonzero()[:, 0]
+        outlook.add_edges(beside.where(ahead), target[ahead])
+        left = budget.true_left(cells.segment, cells.colour)
+        brief = budget.true_briefs(*left, outlook.features())
         layer = self.occupancy.layer(context[:, None], brief).flatten(0, 1)
         row = cells.segment * budget.num_colours + cells.colour
         key = cells.key(self.geometry.num_cells)
@@ -309,6 +327,19 @@ class CellGenerator(nn.Module):
             place: of the hits, ``[H, 21]``.
         """
         return Seen(self.visible(among), len(hits))
+
+    def _outlook(self, frame: ShowerFrame, budget: Budget) -> Outlook:
+        """The outlook on cells before any is lit."""
+        outlook = Outlook(budget, adjacent="adjacent" in self.sees)
+        cells, uv = about_own_axis(self.geometry, frame, budget)
+        outlook.add_places(cells, uv, self.geometry.area(cells.cell), self.place.radius)
+        return outlook
+
+    def _outlook_on(self, hits: Cells, uv: Tensor, budget: Budget) -> Outlook:
+        """The outlook on hits before any energy is drawn."""
+        outlook = Outlook(budget, adjacent="adjacent" in self.sees)
+        outlook.add_places(hits, uv, self.geometry.area(hits.cell), self.place.radius)
+        return outlook
 
     def visible(self, edges: Edges) -> Edges:
         """The edges along which this generator looks."""
@@ -354,17 +385,20 @@ class CellGenerator(nn.Module):
             budget,
             contexts[0],
             self.sight(frame, budget, contexts[0]),
+            self._outlook(frame, budget),
             noise,
         )
         hits, edges = lighting.hits()
         layer, cell = hits.layer, hits.cell
         budget = Budget(geometry, profile)
-        place = self.place(pool.uv(hits), budget.centre[hits.segment], geometry.area(cell))
+        uv = pool.uv(hits)
+        place = self.place(uv, budget.centre[hits.segment], geometry.area(cell))
         excess = draw_excess(
             self.energy,
             self.share,
             hits,
             self.seen(hits, edges, contexts[1], place),
+            self._outlook_on(hits, uv, budget),
             budget,
             contexts[1],
             place,

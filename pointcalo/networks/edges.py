@@ -48,6 +48,12 @@ class Cells:
         turn = (layer % 2) * geometry.num_colours + colour
         return cls(shower, layer, cell, colour, turn, shower * geometry.num_layers + layer)
 
+    @classmethod
+    def of_keys(cls, geometry: Geometry, key: Tensor) -> "Cells":
+        """Cells with these keys ``[C]``."""
+        shower = torch.div(key, geometry.num_cells, rounding_mode="floor")
+        return cls.of(geometry, shower, key - shower * geometry.num_cells)
+
     def key(self, num_cells: int) -> Tensor:
         """Key of each cell, ``[C]``."""
         return self.shower * num_cells + self.cell

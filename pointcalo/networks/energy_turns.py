@@ -6,6 +6,7 @@ from torch import Tensor
 from pointcalo.networks.budget import EPS, LOWEST, Budget
 from pointcalo.networks.cell_field import CellField
 from pointcalo.networks.edges import Cells
+from pointcalo.networks.outlook import Outlook
 from pointcalo.networks.seen import Seen
 from pointcalo.networks.turn_share import TurnShare, promise
 from pointcalo.nn.mixture import mixture_sample
@@ -21,6 +22,7 @@ def draw_excess(
     share: TurnShare,
     hits: Cells,
     seen: Seen,
+    outlook: Outlook,
     budget: Budget,
     context: Tensor,
     place: Tensor,
@@ -30,10 +32,17 @@ def draw_excess(
     """Excess energies of the hits in MeV ``[H]``, which sum to the profile in every layer."""
     segment = hits.segment
     relative = torch.zeros(len(hits), device=place.device)
+    coming, edges = outlook.features(), seen.edges
     for turn in range(2 * budget.num_colours):
+        if turn == budget.num_colours:  # the energies in even layers are known
+            ahead = edges.where(hits.turn[edges.source] < turn)
+            outlook.add_edges(ahead, hits[ahead.target], torch.log1p(relative[ahead.source]))
+            coming = outlook.features()
         rows = (hits.turn == turn).nonzero()[:, 0]
         here = segment[rows]
-        layer = field.layer(context, budget.brief(turn % budget.num_colours, with_energy=True))
+        layer = field.layer(
+            context, budget.brief(turn % budget.num_colours, coming, with_energy=True)
+        )
         parameters = field(layer[here], place[rows], seen.features()[rows])
         number = torch.arange(proposals, device=rows.device)
         shower, counter = hits.shower[rows], hits.cell[rows, None] * proposals + number
@@ -47,7 +56,7 @@ def draw_excess(
         wanted = _wanted_sum(share, parameters, here, budget, noise, turn)
         relative[rows] = _nearest_sum(drawn, here, wanted, budget)
         budget.spend(here, relative[rows] * budget.threshold[here])
-        seen.learn(seen.edges.where(hits.turn[seen.edges.source] == turn), relative)
+        seen.learn(edges.where(hits.turn[edges.source] == turn), relative)
     return rescale(relative * budget.threshold[segment], segment, budget)
 
 

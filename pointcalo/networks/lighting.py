@@ -8,6 +8,7 @@ from pointcalo.networks.candidates import Pool
 from pointcalo.networks.cell_field import CellField
 from pointcalo.networks.edges import Cells, Edges, edges_beside
 from pointcalo.networks.lit import Lit, Sight
+from pointcalo.networks.outlook import Outlook
 from pointcalo.networks.place import Place
 from pointcalo.showers.noise import Noise
 
@@ -27,6 +28,7 @@ class Lighting:
         budget: hits of each layer, spent on the way.
         context: of the layers, ``[S L, W]``.
         sight: what cells see of the hits beside them.
+        outlook: on the cells of later turns.
         noise: keys of the showers.
     """
 
@@ -38,9 +40,11 @@ class Lighting:
         budget: Budget,
         context: Tensor,
         sight: Sight,
+        outlook: Outlook,
         noise: Noise,
     ) -> None:
         self.field, self.place, self.pool, self.budget = field, place, pool, budget
+        self.outlook, self.coming = outlook, outlook.features()
         self.context, self.sight, self.noise = context, sight, noise
         self.near, self.far = pool.cells(pool.near), pool.cells(pool.far)
         self.lit = Lit(context.device)
@@ -53,6 +57,8 @@ class Lighting:
             ValueError: fewer cells near the axis than hits in a layer.
         """
         for turn in range(2 * self.budget.num_colours):
+            if turn == self.budget.num_colours:  # even layers are decided
+                self.coming = self.outlook.features()
             self._add(self._decided(turn))
         missing = int(self.budget.hits_left.clamp_min(0).sum())
         if missing:
@@ -68,7 +74,7 @@ class Lighting:
         budget, colour = self.budget, turn % self.budget.num_colours
         edges = self.lit.towards(turn)
         key, is_sure = self._candidates(turn, edges.touch.target, budget.hits_left)
-        brief = budget.brief(colour, with_energy=False)
+        brief = budget.brief(colour, self.coming, with_energy=False)
         cells, logit = self._log_odds(key, is_sure, edges.onto(key), brief)
         noise = self.noise.logistic(cells.shower, cells.cell, OCCUPANCY_STREAM)
         score = logit + noise
@@ -88,7 +94,9 @@ class Lighting:
 
     def _add(self, hits: Cells) -> None:
         edges = edges_beside(self.pool.geometry, self.pool.frame, hits)
-        self.lit.add(hits, edges, self.pool.cells(edges.target).turn)
+        beside = self.pool.cells(edges.target)
+        self.lit.add(hits, edges, beside.turn)
+        self.outlook.add_edges(edges, beside)
 
     def _candidates(self, turn: int, known: Tensor, hits: Tensor) -> tuple[Tensor, Tensor]:
         """Keys of the cells of a turn to choose ``hits [Q]`` from; whether each is there surely."""

@@ -27,12 +27,13 @@ def test_hits_and_energy_left_turn_after_turn() -> None:
     )
     segment, colour = torch.tensor([1, 1, 1]), torch.tensor([0, 2, 2])
     left, excess_left = budget.true_left(segment, colour, torch.tensor([0.1, 0.2, 0.3]))
-    brief = budget.true_briefs(left, excess_left)
+    outlook = torch.rand(geometry.num_layers, 7, 7)
+    brief = budget.true_briefs(left, excess_left, outlook)
     assert left[1].tolist() == [3, 2, 2, 0, 0, 0, 0]
     torch.testing.assert_close(brief[1, :3, 1], torch.tensor([1.0, 2 / 3, 2 / 3]))
     torch.testing.assert_close(brief[1, :3, 5], torch.tensor([1.0, 5 / 6, 5 / 6]))
     for k in range(7):  # the same numbers when they are spent one turn after another
-        torch.testing.assert_close(budget.brief(k, with_energy=True)[1], brief[1, k])
+        torch.testing.assert_close(budget.brief(k, outlook, with_energy=True)[1], brief[1, k])
         taken = colour == k
         budget.spend(segment[taken], torch.tensor([0.1, 0.2, 0.3])[taken])
     assert int(budget.hits_left.sum()) == 0

@@ -1,0 +1,84 @@
+"""What the later turns of a layer have in store.
+
+A cell is decided, or its energy drawn, by what is beside it and by what its layer has left to give.
+How much of that the turns to come will ask for, a cell cannot see: where the cell on the shower's
+own axis is among them, or cells behind hits of the adjacent layers, less is left for the others.
+"""
+
+import torch
+from torch import Tensor
+
+from pointcalo.geometry import Geometry
+from pointcalo.networks.budget import Budget
+from pointcalo.networks.edges import SECOND, Cells, Edges
+from pointcalo.showers import ShowerFrame
+
+NEAR = 19  # cells about the own axis that are looked at in each layer
+PLACES = 3  # weights by place
+WEIGHTS = PLACES + 2  # and by the hits on and around the counterparts in the adjacent layers
+ON = (1, 3)  # kinds of edges onto the counterpart
+
+
+class Outlook:
+    """Weights of cells or hits, summed over the turns of each layer that are still to come.
+
+    Args:
+        budget: of Q layers.
+        adjacent: whether edges from adjacent layers count.
+    """
+
+    def __init__(self, budget: Budget, *, adjacent: bool) -> None:
+        self.budget, self.adjacent = budget, adjacent
+        rows = len(budget.counts) * budget.num_colours
+        self._sums = torch.zeros(rows, WEIGHTS, device=budget.counts.device)
+
+    def add_places(self, cells: Cells, uv: Tensor, area: Tensor, radius: Tensor) -> None:
+        """Cells or hits with their places about the axis in mm ``[C, 2]`` and areas in mm2."""
+        distance = torch.linalg.vector_norm(uv - self.budget.centre[cells.segment], dim=-1)
+        square = distance**2 / area
+        weight = [torch.exp(-distance / radius), torch.exp(-square), torch.exp(-4.0 * square)]
+        self._add(self._row(cells), torch.stack(weight, dim=-1), 0)
+
+    def add_edges(self, edges: Edges, cells: Cells, weight: Tensor | None = None) -> None:
+        """Edges between layers from hits to cells ``[E]``, with weights ``[E]``; None: 1 each."""
+        between = ((edges.kind > 0) & (edges.kind < SECOND)).nonzero()[:, 0]
+        if not self.adjacent or len(between) == 0:
+            return
+        on = (edges.kind[between, None] == torch.tensor(ON, device=between.device)).any(dim=1)
+        both = torch.stack([on, ~on], dim=-1).float()
+        if weight is not None:
+            both = both * weight[between, None]
+        self._add(self._row(cells)[between], both, PLACES)
+
+    def features(self) -> Tensor:
+        """The outlook at the K colours, ``[Q, K, 7]``.
+
+        Of each weight the share in later turns, and how much the hits of adjacent layers sum to.
+        """
+        sums = self._sums.reshape(-1, self.budget.num_colours, WEIGHTS)
+        coming = sums.flip(1).cumsum(1).flip(1)
+        later = ((coming - sums) / coming.clamp_min(1e-6)).clamp(0.0, 1.0)
+        return torch.cat([later, torch.log1p(coming[..., PLACES:])], dim=-1)
+
+    def _row(self, cells: Cells) -> Tensor:
+        return cells.segment * self.budget.num_colours + cells.colour
+
+    def _add(self, row: Tensor, weight: Tensor, column: int) -> None:
+        columns = slice(column, column + weight.shape[1])
+        self._sums[:, columns] = self._sums[:, columns].index_add(0, row, weight)
+
+
+def about_own_axis(geometry: Geometry, frame: ShowerFrame, budget: Budget) -> tuple[Cells, Tensor]:
+    """The cells about the own axis in layers with hits, and their place about the incident axis.
+
+    Returns:
+        C cells; places in mm, ``[C, 2]``.
+    """
+    segment = budget.counts.nonzero()[:, 0]
+    shower, layer = segment // geometry.num_layers, segment % geometry.num_layers
+    xy = frame.from_frame(budget.centre[segment], layer, shower)
+    cell = geometry.nearest(layer, xy, NEAR)
+    row, column = (cell >= 0).nonzero(as_tuple=True)
+    cells = Cells.of(geometry, shower[row], cell[row, column])
+    position = geometry.position(cells.cell)[:, :2]
+    return cells, frame.to_frame(position, cells.layer, cells.shower)
