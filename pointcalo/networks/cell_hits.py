@@ -16,6 +16,7 @@ from torch import Tensor
 
 from pointcalo.geometry import Geometry
 from pointcalo.networks.budget import EPS
+from pointcalo.networks.delay import Delay
 from pointcalo.networks.edges import Cells, Edges, edges_beside
 from pointcalo.showers import ShowerFrame, Showers
 
@@ -41,6 +42,14 @@ class CellHits:
     log_energy: Tensor
     delay: Tensor
     weight: Tensor
+
+    @classmethod
+    def of(cls, showers: Showers, geometry: Geometry, delay: Delay) -> "CellHits":
+        """Those of showers above threshold, with cells."""
+        cells, edges, uv = cells_and_edges(showers, geometry)
+        energy = log_energy(showers, geometry)
+        weight = torch.ones_like(energy)
+        return cls(cells, edges, uv, geometry.area(cells.cell), energy, delay(showers), weight)
 
     def __len__(self) -> int:
         return len(self.weight)

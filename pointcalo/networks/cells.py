@@ -16,7 +16,6 @@ excess, so that it sums to the profile.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -26,11 +25,12 @@ from pointcalo.geometry import Geometry
 from pointcalo.networks.budget import EPS, LOWEST, Budget
 from pointcalo.networks.candidates import Beyond, Pool
 from pointcalo.networks.cell_field import CellField
-from pointcalo.networks.cell_hits import CellHits, cells_and_edges, centred, log_energy
+from pointcalo.networks.cell_hits import CellHits
 from pointcalo.networks.context import LayerContext
 from pointcalo.networks.delay import Delay
 from pointcalo.networks.edges import SECOND, Cells, Edges, edges_beside
 from pointcalo.networks.energy_turns import draw_excess
+from pointcalo.networks.following import followed
 from pointcalo.networks.lighting import Lighting
 from pointcalo.networks.lit import Lit, Sight
 from pointcalo.networks.outlook import Outlook, about_own_axis
@@ -39,7 +39,7 @@ from pointcalo.networks.place import Place
 from pointcalo.networks.profile import Profile
 from pointcalo.networks.seen import SEEN, SEEN_BY_CELLS, Seen, seen_by_cells
 from pointcalo.networks.turn_share import SMALLEST, TurnShare, promise
-from pointcalo.nn.mixture import mixture_follow, mixture_log_prob, mixture_sample
+from pointcalo.nn.mixture import mixture_log_prob, mixture_sample
 from pointcalo.nn.mlp import mlp
 from pointcalo.showers import Incident, ShowerFrame, Showers, ptr_from_counts
 from pointcalo.showers.noise import Noise
@@ -123,7 +123,7 @@ class CellGenerator(nn.Module):
         geometry = self.geometry
         frame = ShowerFrame(showers.incident, geometry.layer_z, mirror)
         profile = Profile.of(showers, geometry, mirror)
-        contexts = self._contexts(showers.incident, profile, latent)
+        contexts = self.contexts(showers.incident, profile, latent)
         pool = Pool(geometry, frame, profile.counts, noise, near=self.near)
         hits = Cells.of(geometry, showers.index, showers.cell)
         edges = edges_beside(geometry, frame, hits)
@@ -133,7 +133,7 @@ class CellGenerator(nn.Module):
         uv = pool.uv(hits)
         place = self.place(uv, budget.centre[hits.segment], geometry.area(hits.cell))
         time = mixture_log_prob(
-            self._time_parameters(place, relative, contexts[1][hits.segment]),
+            self.time_parameters(place, relative, contexts[1][hits.segment]),
             self.delay(showers),
         )
         zero = torch.zeros(len(showers), device=latent.device)
@@ -162,7 +162,7 @@ class CellGenerator(nn.Module):
         cells = pool.cells(key)
         uv = pool.uv(cells)
         left, excess_left = budget.true_left(hits.segment, hits.colour)
-        outlook = self._outlook(pool.frame, budget)
+        outlook = self.outlook_on_cells(pool.frame, budget)
         outlook.add_edges(edges, beside[ahead])
         brief = budget.true_briefs(left, excess_left, outlook.features())
         layer = self.occupancy.layer(context[:, None], brief).flatten(0, 1)
@@ -189,7 +189,7 @@ class CellGenerator(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Log likelihoods of the energies of hits and of the sums of turns, each ``[S]``."""
         among = edges.among(hits.key(self.geometry.num_cells))
-        parameters, left, excess_left = self._energy_parameters(
+        parameters, left, excess_left = self.energy_parameters(
             hits, among, uv, budget, context, place, relative
         )
         row = hits.segment * budget.num_colours + hits.colour
@@ -207,7 +207,7 @@ class CellGenerator(nn.Module):
         zero = torch.zeros(len(budget.counts) // self.geometry.num_layers, device=row.device)
         return zero.index_add(0, hits.shower, log_prob), zero.index_add(0, shower, share)
 
-    def _energy_parameters(
+    def energy_parameters(
         self,
         hits: Cells,
         among: Edges,
@@ -221,7 +221,7 @@ class CellGenerator(nn.Module):
         threshold = budget.threshold[hits.segment]
         left, excess_left = budget.true_left(hits.segment, hits.colour, relative * threshold)
         ahead = among.where(hits.turn[among.source] < hits.turn[among.target])
-        outlook = self._outlook_on(hits, uv, budget)
+        outlook = self.outlook_on_hits(hits, uv, budget)
         outlook.add_edges(ahead, hits[ahead.target], torch.log1p(relative[ahead.source]))
         brief = budget.true_briefs(left, excess_left, outlook.features())
         layer = self.energy.layer(context[:, None], brief).flatten(0, 1)
@@ -236,72 +236,12 @@ class CellGenerator(nn.Module):
         """New showers as a critic sees them, with gradients where these are on; see a call."""
         showers = self(latent, incident, profile, noise)
         if torch.is_grad_enabled():
-            return self.followed(showers, latent, profile)
+            return followed(self, showers, latent, profile)
         return self.real(showers)
 
     def real(self, showers: Showers) -> CellHits:
         """Showers above threshold, with cells, as a critic sees them."""
-        cells, edges, uv = cells_and_edges(showers, self.geometry)
-        area = self.geometry.area(cells.cell)
-        energy = log_energy(showers, self.geometry)
-        weight = torch.ones_like(energy)
-        return CellHits(cells, edges, uv, area, energy, self.delay(showers), weight)
-
-    def followed(self, showers: Showers, latent: Tensor, profile: Profile) -> CellHits:
-        """Hits of showers that this generator made, with gradients towards its parameters.
-
-        Args:
-            showers: made by a call, on cells.
-            latent: that they were made with, ``[S, Z]``.
-            profile: likewise.
-        """
-        made = self.real(showers)
-        cells, edges = made.cells, made.edges
-        budget = Budget(self.geometry, profile)
-        contexts = self._contexts(showers.incident, profile, latent)
-        place = self.place(made.uv, budget.centre[cells.segment], made.area)
-        relative = made.log_energy.exp() - EPS
-        parameters, *_ = self._energy_parameters(
-            cells, edges, made.uv, budget, contexts[1], place, relative
-        )
-        energy = mixture_follow(parameters, made.log_energy, low=LOWEST)
-        energy = _rescaled(energy, cells.segment, budget)
-        time = self._time_parameters(place, relative, contexts[1][cells.segment])
-        frame = ShowerFrame(showers.incident, self.geometry.layer_z)
-        logit = self._lit_logit(made, frame, budget, contexts[0], place)
-        log_p = functional.logsigmoid(logit)
-        return replace(
-            made,
-            log_energy=energy,
-            delay=mixture_follow(time, made.delay),
-            weight=centred(log_p, cells.segment, len(budget.counts)),
-        )
-
-    def _lit_logit(
-        self,
-        made: CellHits,
-        frame: ShowerFrame,
-        budget: Budget,
-        context: Tensor,
-        place: Tensor,
-    ) -> Tensor:
-        """Log odds of each hit's cell to be lit, given the hits of earlier turns, ``[H]``."""
-        cells, edges = made.cells, made.edges
-        earlier = edges.where(cells.turn[edges.source] < cells.turn[edges.target])
-        outlook = self._outlook(frame, budget)
-        beside = edges_beside(self.geometry, frame, cells)
-        target = Cells.of_keys(self.geometry, beside.target)
-        ahead = (target.turn > cells.turn[beside.source]).nonzero()[:, 0]
-        outlook.add_edges(beside.where(ahead), target[ahead])
-        left = budget.true_left(cells.segment, cells.colour)
-        brief = budget.true_briefs(*left, outlook.features())
-        layer = self.occupancy.layer(context[:, None], brief).flatten(0, 1)
-        row = cells.segment * budget.num_colours + cells.colour
-        key = cells.key(self.geometry.num_cells)
-        lit = Lit(context.device)
-        lit.add(cells, replace(earlier, target=key[earlier.target]), cells.turn[earlier.target])
-        seen = self.sight(frame, budget, context)(lit, earlier, made.uv)
-        return self.occupancy(layer[row], place, seen)[:, 0]
+        return CellHits.of(showers, self.geometry, self.delay)
 
     def sight(self, frame: ShowerFrame, budget: Budget, context: Tensor) -> Sight:
         """What cells see of the hits beside them that are lit so far.
@@ -328,14 +268,14 @@ class CellGenerator(nn.Module):
         """
         return Seen(self.visible(among), len(hits))
 
-    def _outlook(self, frame: ShowerFrame, budget: Budget) -> Outlook:
+    def outlook_on_cells(self, frame: ShowerFrame, budget: Budget) -> Outlook:
         """The outlook on cells before any is lit."""
         outlook = Outlook(budget, adjacent="adjacent" in self.sees)
         cells, uv = about_own_axis(self.geometry, frame, budget)
         outlook.add_places(cells, uv, self.geometry.area(cells.cell), self.place.radius)
         return outlook
 
-    def _outlook_on(self, hits: Cells, uv: Tensor, budget: Budget) -> Outlook:
+    def outlook_on_hits(self, hits: Cells, uv: Tensor, budget: Budget) -> Outlook:
         """The outlook on hits before any energy is drawn."""
         outlook = Outlook(budget, adjacent="adjacent" in self.sees)
         outlook.add_places(hits, uv, self.geometry.area(hits.cell), self.place.radius)
@@ -375,7 +315,7 @@ class CellGenerator(nn.Module):
         """
         geometry = self.geometry
         frame = ShowerFrame(incident, geometry.layer_z)
-        contexts = self._contexts(incident, profile, latent)
+        contexts = self.contexts(incident, profile, latent)
         pool = Pool(geometry, frame, profile.counts, noise, near=self.near, beyond=beyond)
         budget = Budget(geometry, profile)
         lighting = Lighting(
@@ -385,7 +325,7 @@ class CellGenerator(nn.Module):
             budget,
             contexts[0],
             self.sight(frame, budget, contexts[0]),
-            self._outlook(frame, budget),
+            self.outlook_on_cells(frame, budget),
             noise,
         )
         hits, edges = lighting.hits()
@@ -398,7 +338,7 @@ class CellGenerator(nn.Module):
             self.share,
             hits,
             self.seen(hits, edges, contexts[1], place),
-            self._outlook_on(hits, uv, budget),
+            self.outlook_on_hits(hits, uv, budget),
             budget,
             contexts[1],
             place,
@@ -427,28 +367,21 @@ class CellGenerator(nn.Module):
         """Times of the hits in ns, ``[H]``."""
         relative = excess / self.geometry.layer_threshold[hits.layer]
         delay = mixture_sample(
-            self._time_parameters(place, relative, context[hits.segment]),
+            self.time_parameters(place, relative, context[hits.segment]),
             noise.uniform(hits.shower, hits.cell, TIME_STREAM),
             noise.logistic(hits.shower, hits.cell, TIME_STREAM + 1),
         )
         return self.delay.time(delay, incident, hits.shower, hits.layer)
 
-    def _contexts(
+    def contexts(
         self, incident: Incident, profile: Profile, latent: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Contexts of occupancy and of energy and time, each ``[S L, W]``."""
         occupancy, energy = self.context(incident, profile, latent).flatten(0, 1).chunk(2, dim=-1)
         return occupancy, energy
 
-    def _time_parameters(self, place: Tensor, relative: Tensor, context: Tensor) -> Tensor:
+    def time_parameters(self, place: Tensor, relative: Tensor, context: Tensor) -> Tensor:
+        """Mixtures of the hits' delays, ``[H, 3K]``."""
         log_excess = torch.log(relative + EPS)
         features = [place, log_excess[:, None], log_excess[:, None] ** 2 / 8, context]
         return self.time(torch.cat(features, dim=-1))
-
-
-def _rescaled(log_energy: Tensor, segment: Tensor, budget: Budget) -> Tensor:
-    """Log energies ``[H]`` with the excess of each layer scaled to the profile's."""
-    relative = (log_energy.exp() - EPS).clamp_min(0.0)
-    total = relative.new_zeros(len(budget.counts)).index_add(0, segment, relative)
-    wanted = budget.excess / budget.threshold
-    return torch.log(relative * (wanted / total.clamp_min(1e-9))[segment] + EPS)

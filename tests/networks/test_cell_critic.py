@@ -12,6 +12,7 @@ from pointcalo.geometry import Geometry
 from pointcalo.networks.cell_critic import CellCritic
 from pointcalo.networks.cell_hits import CellHits
 from pointcalo.networks.cells import CellGenerator
+from pointcalo.networks.following import followed
 from pointcalo.networks.profile import Profile
 from pointcalo.showers import Showers
 from pointcalo.showers.noise import Noise
@@ -88,8 +89,11 @@ def test_gradients_say_where_the_mean_of_new_showers_goes(
 ) -> None:
     """Their slope is that found by moving the parameters there and back."""
     parameter = generator.get_parameter(name)
-    hits = generator.followed(
-        made_by(generator, showers), torch.zeros(NUMBER, 2), Profile.of(showers, generator.geometry)
+    hits = followed(
+        generator,
+        made_by(generator, showers),
+        torch.zeros(NUMBER, 2),
+        Profile.of(showers, generator.geometry),
     )
     (gradient,) = torch.autograd.grad(quantity(hits), parameter)
     direction, step, found = gradient / gradient.norm(), 0.05, []
@@ -104,13 +108,13 @@ def test_gradients_say_where_the_mean_of_new_showers_goes(
 
 def test_followed_hits_are_the_hits_themselves(generator: CellGenerator, showers: Showers) -> None:
     made = made_by(generator, showers)
-    hits, followed = (
+    hits, moved = (
         generator.real(made),
-        generator.followed(made, torch.zeros(NUMBER, 2), Profile.of(showers, generator.geometry)),
+        followed(generator, made, torch.zeros(NUMBER, 2), Profile.of(showers, generator.geometry)),
     )
-    assert torch.equal(followed.weight, torch.ones(len(hits)))
-    torch.testing.assert_close(followed.log_energy, hits.log_energy, atol=2e-3, rtol=1e-3)
-    torch.testing.assert_close(followed.delay, hits.delay)
+    assert torch.equal(moved.weight, torch.ones(len(hits)))
+    torch.testing.assert_close(moved.log_energy, hits.log_energy, atol=2e-3, rtol=1e-3)
+    torch.testing.assert_close(moved.delay, hits.delay)
 
 
 def score(critic: CellCritic, generator: CellGenerator, showers: Showers) -> Tensor:
