@@ -10,8 +10,8 @@ lights exactly N cells.
 Then, in the same turns, the energies of the lit cells: for the excess over threshold x = E -
 threshold a mixture of logistics in log(x / threshold + eps), cut at x = 0, given place, context,
 lit neighbours and the energies of those already drawn. The hits of a turn are drawn several times
-and the draw is kept whose sum is nearest to what the turn gets: a share with a density of its own,
-in a layer's last turn all that is left. What is still missing is a common factor on the layer's
+and one draw is kept: by the odds of its sum (`turn_share.py`), in a layer's last turn the one whose
+sum is nearest to what is left. What is still missing is a common factor on the layer's
 excess, so that it sums to the profile.
 """
 
@@ -29,7 +29,7 @@ from pointcalo.networks.cell_hits import CellHits
 from pointcalo.networks.context import LayerContext
 from pointcalo.networks.delay import Delay
 from pointcalo.networks.edges import SECOND, Cells, Edges, edges_beside
-from pointcalo.networks.energy_turns import draw_excess
+from pointcalo.networks.energy_turns import MAX_LOG_RELATIVE, draw_excess
 from pointcalo.networks.following import followed
 from pointcalo.networks.lighting import Lighting
 from pointcalo.networks.lit import Lit, Sight
@@ -45,6 +45,7 @@ from pointcalo.showers import Incident, ShowerFrame, Showers, ptr_from_counts
 from pointcalo.showers.noise import Noise
 
 TIME_STREAM = 16  # noise streams used: 16 and 17
+PROPOSAL_STREAM = 22  # and 23
 SEES = ("layer", "adjacent")
 SMALLEST_NEAR = 24  # below, the tiers of candidates would overlap
 
@@ -138,7 +139,9 @@ class CellGenerator(nn.Module):
         )
         zero = torch.zeros(len(showers), device=latent.device)
         uv = pool.uv(hits)
-        energy, share = self._energy_terms(hits, edges, uv, budget, contexts[1], place, relative)
+        energy, share = self._energy_terms(
+            hits, edges, uv, budget, contexts[1], place, relative, noise
+        )
         return {
             "occupancy": self._occupancy(pool, hits, edges, budget, contexts[0]),
             "energy": energy,
@@ -186,6 +189,7 @@ class CellGenerator(nn.Module):
         context: Tensor,
         place: Tensor,
         relative: Tensor,
+        noise: Noise,
     ) -> tuple[Tensor, Tensor]:
         """Log likelihoods of the energies of hits and of the sums of turns, each ``[S]``."""
         among = edges.among(hits.key(self.geometry.num_cells))
@@ -196,13 +200,22 @@ class CellGenerator(nn.Module):
         log_prob = mixture_log_prob(parameters, torch.log(relative + EPS), low=LOWEST)
         log_prob = log_prob * (left.flatten()[row] > 1)  # the last hit has what is left
         energy_left = (excess_left / budget.threshold[:, None]).flatten()
-        sums = torch.zeros_like(energy_left).index_add(0, row, relative)
-        together = torch.bincount(row, minlength=len(sums))
+        drawn = mixture_sample(
+            parameters.detach(),
+            noise.uniform(hits.shower, hits.cell, PROPOSAL_STREAM),
+            noise.logistic(hits.shower, hits.cell, PROPOSAL_STREAM + 1),
+            low=LOWEST,
+        )
+        drawn = (drawn.clamp_max(MAX_LOG_RELATIVE).exp() - EPS).clamp_min(0.0)
+        true, drawn = (
+            torch.zeros_like(energy_left).index_add(0, row, energy)
+            / energy_left.clamp_min(SMALLEST)
+            for energy in (relative, drawn)
+        )
+        together = torch.bincount(row, minlength=len(true))
         several = ((together > 1) & (together < left.flatten())).nonzero()[:, 0]
         promised = promise(parameters.detach(), row, left.flatten(), energy_left)[several]
-        share = self.share.log_prob(
-            promised, sums[several] / energy_left[several].clamp_min(SMALLEST)
-        )
+        share = self.share.log_prob(promised, true[several], drawn[several])
         shower = several // (budget.num_colours * self.geometry.num_layers)
         zero = torch.zeros(len(budget.counts) // self.geometry.num_layers, device=row.device)
         return zero.index_add(0, hits.shower, log_prob), zero.index_add(0, shower, share)

@@ -8,12 +8,12 @@ from pointcalo.networks.cell_field import CellField
 from pointcalo.networks.edges import Cells
 from pointcalo.networks.outlook import Outlook
 from pointcalo.networks.seen import Seen
-from pointcalo.networks.turn_share import TurnShare, promise
+from pointcalo.networks.turn_share import SMALLEST, TurnShare, promise
 from pointcalo.nn.mixture import mixture_sample
 from pointcalo.showers.noise import Noise
 
 ENERGY_STREAM = 12  # and 13
-SHARE_STREAM = 14  # and 15
+SHARE_STREAM = 14
 MAX_LOG_RELATIVE = 12.0  # keeps exp finite for an untrained network
 
 
@@ -53,50 +53,45 @@ def draw_excess(
             low=LOWEST,
         )
         drawn = (log_relative.clamp_max(MAX_LOG_RELATIVE).exp() - EPS).clamp_min(0.0)
-        wanted = _wanted_sum(share, parameters, here, budget, noise, turn)
-        relative[rows] = _nearest_sum(drawn, here, wanted, budget)
+        proposal = _proposal(share, drawn, parameters, here, budget, noise, turn)
+        relative[rows] = drawn.gather(1, proposal[here][:, None])[:, 0]
         budget.spend(here, relative[rows] * budget.threshold[here])
         seen.learn(edges.where(hits.turn[edges.source] == turn), relative)
     return rescale(relative * budget.threshold[segment], segment, budget)
 
 
-def _wanted_sum(
+def _proposal(
     share: TurnShare,
+    drawn: Tensor,
     parameters: Tensor,
     segment: Tensor,
     budget: Budget,
     noise: Noise,
     turn: int,
 ) -> Tensor:
-    """What the hits of a turn should sum to, in thresholds, ``[Q]``.
+    """Which of the proposals ``[R, M]`` of a turn each layer takes, ``[Q]``.
 
-    All that is left for a layer's last hits, NaN for a hit alone, which is drawn as it is.
+    For a layer's last hits that whose sum is nearest to what is left. For others one of those that
+    leave some energy: of a hit alone any, of several by the odds of their sum.
     """
     energy_left = budget.excess_left.clamp_min(0.0) / budget.threshold
     hits = torch.bincount(segment, minlength=len(energy_left))
-    promised = promise(parameters, segment, budget.hits_left, energy_left)
-    number = torch.arange(len(hits), device=hits.device)
-    num_layers = len(hits) // len(noise)
-    shower, counter = number // num_layers, number % num_layers * 256 + turn
-    drawn = share.sample(
-        promised,
-        noise.uniform(shower, counter, SHARE_STREAM),
-        noise.logistic(shower, counter, SHARE_STREAM + 1),
-    )
-    wanted = torch.where(hits > 1, drawn * energy_left, torch.nan)
-    return torch.where(hits == budget.hits_left, energy_left, wanted)
-
-
-def _nearest_sum(drawn: Tensor, segment: Tensor, wanted: Tensor, budget: Budget) -> Tensor:
-    """The proposal of ``[R, M]`` whose sum is nearest to the wanted one ``[Q]``.
-
-    Where none is wanted (NaN), the first that leaves energy for the other hits.
-    """
-    total = drawn.new_zeros(len(wanted), drawn.shape[1]).index_add(0, segment, drawn)
-    energy_left = (budget.excess_left / budget.threshold)[:, None]
-    wanted = wanted[:, None]
-    distance = torch.where(wanted.isnan(), (total >= energy_left).float(), (total - wanted).abs())
-    return drawn.gather(1, distance.argmin(dim=1)[segment][:, None])[:, 0]
+    total = drawn.new_zeros(len(hits), drawn.shape[1]).index_add(0, segment, drawn)
+    several = ((hits > 1) & (hits < budget.hits_left)).nonzero()[:, 0]
+    promised = promise(parameters, segment, budget.hits_left, energy_left)[several]
+    odds = torch.zeros_like(total)
+    part = total[several] / energy_left[several, None].clamp_min(SMALLEST)
+    odds[several] = share.log_odds(promised, part)
+    number = torch.arange(len(hits), device=hits.device)[:, None]
+    num_layers, proposals = len(hits) // len(noise), drawn.shape[1]
+    counter = (number % num_layers * 256 + turn) * proposals
+    counter = counter + torch.arange(proposals, device=hits.device)
+    chance = noise.uniform(number // num_layers, counter, SHARE_STREAM)
+    score = odds - torch.log(-torch.log(chance))  # the largest: drawn with these odds
+    score = score.masked_fill(total >= energy_left[:, None], -torch.inf)
+    nearest = (total - energy_left[:, None]).abs().argmin(dim=1)
+    taken = torch.where(score.isneginf().all(dim=1), total.argmin(dim=1), score.argmax(dim=1))
+    return torch.where(hits == budget.hits_left, nearest, taken)
 
 
 def rescale(excess: Tensor, segment: Tensor, budget: Budget) -> Tensor:
