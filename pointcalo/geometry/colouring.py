@@ -14,7 +14,7 @@ def greedy_colours(table: Tensor, taken: Tensor | None = None) -> Tensor:
     without one; the number of rounds grows with log N. With D neighbours at most D + 1 colours.
 
     Args:
-        table: [N, D] int64 neighbours, -1 padded, symmetric; D < 63.
+        table: [N, D] int64 neighbours, -1 padded, symmetric; fewer than 63 of each.
         taken: [N, K] int64, bits of colours that each must not have.
 
     Source: M. T. Jones and P. E. Plassmann, SIAM J. Sci. Comput. 14 (1993) 654.

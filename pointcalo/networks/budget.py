@@ -10,7 +10,8 @@ from pointcalo.geometry import Geometry
 from pointcalo.networks.profile import Profile
 
 NAMED = 6  # colours before the last that a brief names
-BRIEF = 6 + NAMED + 7  # features of a brief, with the outlook on later turns
+OUTLOOK = 7  # features of the outlook on later turns
+BRIEF = 6 + NAMED + OUTLOOK  # features of a brief
 EPS = 0.3  # of the threshold, added to the excess before a logarithm: linear near the threshold
 LOWEST = math.log(EPS)
 SHIFTS = 6  # Newton's steps

@@ -29,7 +29,7 @@ from pointcalo.networks.cell_hits import CellHits
 from pointcalo.networks.context import LayerContext
 from pointcalo.networks.delay import Delay
 from pointcalo.networks.edges import SECOND, Cells, Edges, edges_beside
-from pointcalo.networks.energy_turns import MAX_LOG_RELATIVE, draw_excess
+from pointcalo.networks.energy_turns import draw_excess, relative_excess
 from pointcalo.networks.following import followed
 from pointcalo.networks.lighting import Lighting
 from pointcalo.networks.lit import Lit, Sight
@@ -206,11 +206,10 @@ class CellGenerator(nn.Module):
             noise.logistic(hits.shower, hits.cell, PROPOSAL_STREAM + 1),
             low=LOWEST,
         )
-        drawn = (drawn.clamp_max(MAX_LOG_RELATIVE).exp() - EPS).clamp_min(0.0)
         true, drawn = (
             torch.zeros_like(energy_left).index_add(0, row, energy)
             / energy_left.clamp_min(SMALLEST)
-            for energy in (relative, drawn)
+            for energy in (relative, relative_excess(drawn))
         )
         together = torch.bincount(row, minlength=len(true))
         several = ((together > 1) & (together < left.flatten())).nonzero()[:, 0]
@@ -234,7 +233,7 @@ class CellGenerator(nn.Module):
         threshold = budget.threshold[hits.segment]
         left, excess_left = budget.true_left(hits.segment, hits.colour, relative * threshold)
         ahead = among.where(hits.turn[among.source] < hits.turn[among.target])
-        outlook = self.outlook_on_hits(hits, uv, budget)
+        outlook = self.outlook_on(hits, uv, budget)
         outlook.add_edges(ahead, hits[ahead.target], torch.log1p(relative[ahead.source]))
         brief = budget.true_briefs(left, excess_left, outlook.features())
         layer = self.energy.layer(context[:, None], brief).flatten(0, 1)
@@ -283,15 +282,13 @@ class CellGenerator(nn.Module):
 
     def outlook_on_cells(self, frame: ShowerFrame, budget: Budget) -> Outlook:
         """The outlook on cells before any is lit."""
-        outlook = Outlook(budget, adjacent="adjacent" in self.sees)
         cells, uv = about_own_axis(self.geometry, frame, budget)
-        outlook.add_places(cells, uv, self.geometry.area(cells.cell), self.place.radius)
-        return outlook
+        return self.outlook_on(cells, uv, budget)
 
-    def outlook_on_hits(self, hits: Cells, uv: Tensor, budget: Budget) -> Outlook:
-        """The outlook on hits before any energy is drawn."""
+    def outlook_on(self, cells: Cells, uv: Tensor, budget: Budget) -> Outlook:
+        """The outlook on cells, or on hits before any energy is drawn."""
         outlook = Outlook(budget, adjacent="adjacent" in self.sees)
-        outlook.add_places(hits, uv, self.geometry.area(hits.cell), self.place.radius)
+        outlook.add_places(cells, uv, self.geometry.area(cells.cell), self.place.radius)
         return outlook
 
     def visible(self, edges: Edges) -> Edges:
@@ -351,7 +348,7 @@ class CellGenerator(nn.Module):
             self.share,
             hits,
             self.seen(hits, edges, contexts[1], place),
-            self.outlook_on_hits(hits, uv, budget),
+            self.outlook_on(hits, uv, budget),
             budget,
             contexts[1],
             place,

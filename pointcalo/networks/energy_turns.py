@@ -52,12 +52,17 @@ def draw_excess(
             noise.logistic(shower[:, None], counter, ENERGY_STREAM + 1),
             low=LOWEST,
         )
-        drawn = (log_relative.clamp_max(MAX_LOG_RELATIVE).exp() - EPS).clamp_min(0.0)
+        drawn = relative_excess(log_relative)
         proposal = _proposal(share, drawn, parameters, here, budget, noise, turn)
         relative[rows] = drawn.gather(1, proposal[here][:, None])[:, 0]
         budget.spend(here, relative[rows] * budget.threshold[here])
         seen.learn(edges.where(hits.turn[edges.source] == turn), relative)
     return rescale(relative * budget.threshold[segment], segment, budget)
+
+
+def relative_excess(drawn: Tensor) -> Tensor:
+    """Excess in thresholds of what the mixtures of log(excess + eps) gave."""
+    return (drawn.clamp_max(MAX_LOG_RELATIVE).exp() - EPS).clamp_min(0.0)
 
 
 def _proposal(

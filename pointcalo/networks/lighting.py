@@ -59,7 +59,7 @@ class Lighting:
         for turn in range(2 * self.budget.num_colours):
             if turn == self.budget.num_colours:  # even layers are decided
                 self.coming = self.outlook.features()
-            self._add(self._decided(turn))
+            self._add(self._decided(turn), turn)
         missing = int(self.budget.hits_left.clamp_min(0).sum())
         if missing:
             raise ValueError(
@@ -92,11 +92,12 @@ class Lighting:
         short = self._short(turn)
         return Cells.join([cells[chosen], self._fill(short)]) if short.any() else cells[chosen]
 
-    def _add(self, hits: Cells) -> None:
+    def _add(self, hits: Cells, turn: int) -> None:
         edges = edges_beside(self.pool.geometry, self.pool.frame, hits)
         beside = self.pool.cells(edges.target)
         self.lit.add(hits, edges, beside.turn)
-        self.outlook.add_edges(edges, beside)
+        if turn < self.budget.num_colours:  # odd layers are yet to come
+            self.outlook.add_edges(edges, beside)
 
     def _candidates(self, turn: int, known: Tensor, hits: Tensor) -> tuple[Tensor, Tensor]:
         """Keys of the cells of a turn to choose ``hits [Q]`` from; whether each is there surely."""

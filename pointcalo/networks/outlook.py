@@ -10,13 +10,13 @@ from torch import Tensor
 
 from pointcalo.geometry import Geometry
 from pointcalo.networks.budget import Budget
-from pointcalo.networks.edges import SECOND, Cells, Edges
+from pointcalo.networks.edges import BEHIND, IN_FRONT, SECOND, Cells, Edges
 from pointcalo.showers import ShowerFrame
 
 NEAR = 19  # cells about the own axis that are looked at in each layer
 PLACES = 3  # weights by place
 WEIGHTS = PLACES + 2  # and by the hits on and around the counterparts in the adjacent layers
-ON = (1, 3)  # kinds of edges onto the counterpart
+ON = (BEHIND, IN_FRONT)  # kinds of edges onto the counterpart
 
 
 class Outlook:
