@@ -4,8 +4,8 @@ The cells of a shower are decided in turns (`edges.py`), so that a cell sees whi
 beside it, in its own and in the adjacent layers, are already lit. Within a turn cells are
 independent given what they see: per-cell Bernoulli factors, conditional on how many hits the layer
 has left to give. That is a *composite* likelihood of the occupancy: the exact one, the conditional
-Bernoulli given N, would tie the cells of a turn together. Sampling minds that tie (`budget.py`) and
-lights exactly N cells.
+Bernoulli given N, would tie the cells of a turn together. Sampling minds that tie (`deciding.py`)
+and lights exactly N cells.
 
 Then, in the same turns, the energies of the lit cells: for the excess over threshold x = E -
 threshold a mixture of logistics in log(x / threshold + eps), cut at x = 0, given place, context,
@@ -27,6 +27,7 @@ from pointcalo.networks.candidates import Beyond, Pool
 from pointcalo.networks.cell_field import CellField
 from pointcalo.networks.cell_hits import CellHits
 from pointcalo.networks.context import LayerContext
+from pointcalo.networks.deciding import TurnNumber
 from pointcalo.networks.delay import Delay
 from pointcalo.networks.edges import SECOND, Cells, Edges, edges_beside
 from pointcalo.networks.energy_turns import draw_excess, relative_excess
@@ -95,6 +96,7 @@ class CellGenerator(nn.Module):
         self.conditions = tuple(conditions)
         self.context = LayerContext(geometry, width=2 * width, latent=latent, conditions=conditions)
         self.occupancy = CellField(SEEN_BY_CELLS, width, 1)
+        self.number = TurnNumber()
         self.energy = CellField(SEEN, width, 3 * components)
         self.share = TurnShare()
         self.time = mlp([PLACE + 2 + width, width, 3 * components])
@@ -118,8 +120,8 @@ class CellGenerator(nn.Module):
             mirror: signs ``[S]`` of the coordinate across the tilt, to train on mirrored showers.
 
         Returns:
-            ``occupancy`` (composite, up to a constant), ``energy`` of the hits, ``share`` of turns
-            in the energy, and ``time``, each ``[S]``.
+            ``occupancy`` (composite, up to a constant), ``number`` of the hits of turns, ``energy``
+            of the hits, ``share`` of turns in the energy, and ``time``, each ``[S]``.
         """
         geometry = self.geometry
         frame = ShowerFrame(showers.incident, geometry.layer_z, mirror)
@@ -142,8 +144,10 @@ class CellGenerator(nn.Module):
         energy, share = self._energy_terms(
             hits, edges, uv, budget, contexts[1], place, relative, noise
         )
+        occupancy, number = self._occupancy(pool, hits, edges, budget, contexts[0])
         return {
-            "occupancy": self._occupancy(pool, hits, edges, budget, contexts[0]),
+            "occupancy": occupancy,
+            "number": number,
             "energy": energy,
             "share": share,
             "time": zero.index_add(0, showers.index, time),
@@ -151,8 +155,8 @@ class CellGenerator(nn.Module):
 
     def _occupancy(
         self, pool: Pool, hits: Cells, edges: Edges, budget: Budget, context: Tensor
-    ) -> Tensor:
-        """Composite log likelihood of which cells are lit, ``[S]``."""
+    ) -> tuple[Tensor, Tensor]:
+        """Log likelihoods of which cells are lit (composite) and of how many, each ``[S]``."""
         hit_key = hits.key(self.geometry.num_cells)
         beside = pool.cells(edges.target)
         ahead = (beside.turn > hits.turn[edges.source]) & (budget.counts[beside.segment] > 0)
@@ -174,11 +178,14 @@ class CellGenerator(nn.Module):
         seen = self.sight(pool.frame, budget, context)(lit, edges.onto(key), uv)
         logit = self.occupancy(layer[row], place, seen)[:, 0]
         logit = logit - pool.log_inclusion(cells, uv, is_sure)
-        lit = torch.zeros_like(logit).index_fill(0, torch.searchsorted(key, hit_key), 1.0)
-        loss = functional.binary_cross_entropy_with_logits(logit, lit, reduction="none")
-        loss = loss * (left.flatten()[row] > 0)
+        is_lit = torch.zeros_like(logit).index_fill(0, torch.searchsorted(key, hit_key), 1.0)
+        loss = functional.binary_cross_entropy_with_logits(logit, is_lit, reduction="none")
+        is_open = (left > 0).flatten()[row]
         zero = loss.new_zeros(len(budget.counts) // self.geometry.num_layers)
-        return zero.index_add(0, cells.shower, -loss)
+        occupancy = zero.index_add(0, cells.shower, -loss * is_open)
+        p = torch.sigmoid(logit) * is_open
+        number = self.number.log_prob(brief.flatten(0, 1), p, is_lit, row)
+        return occupancy, number.reshape(len(zero), -1).sum(dim=1)
 
     def _energy_terms(
         self,
@@ -330,6 +337,7 @@ class CellGenerator(nn.Module):
         budget = Budget(geometry, profile)
         lighting = Lighting(
             self.occupancy,
+            self.number,
             self.place,
             pool,
             budget,

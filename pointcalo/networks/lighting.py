@@ -3,9 +3,10 @@
 import torch
 from torch import Tensor
 
-from pointcalo.networks.budget import Budget, best, decided
+from pointcalo.networks.budget import Budget
 from pointcalo.networks.candidates import Pool
 from pointcalo.networks.cell_field import CellField
+from pointcalo.networks.deciding import TurnNumber, best, decided
 from pointcalo.networks.edges import Cells, Edges, edges_beside
 from pointcalo.networks.lit import Lit, Sight
 from pointcalo.networks.outlook import Outlook
@@ -23,6 +24,7 @@ class Lighting:
 
     Args:
         field: log odds of cells.
+        number: of hits in a turn.
         place: features of their places.
         pool: cells to look at.
         budget: hits of each layer, spent on the way.
@@ -35,6 +37,7 @@ class Lighting:
     def __init__(
         self,
         field: CellField,
+        number: TurnNumber,
         place: Place,
         pool: Pool,
         budget: Budget,
@@ -43,7 +46,8 @@ class Lighting:
         outlook: Outlook,
         noise: Noise,
     ) -> None:
-        self.field, self.place, self.pool, self.budget = field, place, pool, budget
+        self.field, self.number, self.place = field, number, place
+        self.pool, self.budget = pool, budget
         self.outlook, self.coming = outlook, outlook.features()
         self.context, self.sight, self.noise = context, sight, noise
         self.near, self.far = pool.cells(pool.near), pool.cells(pool.far)
@@ -79,9 +83,11 @@ class Lighting:
         noise = self.noise.logistic(cells.shower, cells.cell, OCCUPANCY_STREAM)
         score = logit + noise
         chosen = decided(
+            self.number,
             logit,
             noise,
             cells.segment,
+            brief=brief,
             left=budget.hits_left,
             last=budget.last == colour,
             start=self._uniform(turn, START_STREAM),

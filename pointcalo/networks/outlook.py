@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from pointcalo.geometry import Geometry
-from pointcalo.networks.budget import Budget
+from pointcalo.networks.budget import NEARBY, Budget
 from pointcalo.networks.edges import BEHIND, IN_FRONT, SECOND, Cells, Edges
 from pointcalo.showers import ShowerFrame
 
 NEAR = 19  # cells about the own axis that are looked at in each layer
-PLACES = 3  # weights by place
+PLACES = NEARBY  # weights by place
 WEIGHTS = PLACES + 2  # and by the hits on and around the counterparts in the adjacent layers
 ON = (BEHIND, IN_FRONT)  # kinds of edges onto the counterpart
 
@@ -51,14 +51,16 @@ class Outlook:
         self._add(self._row(cells)[between], both, PLACES)
 
     def features(self) -> Tensor:
-        """The outlook at the K colours, ``[Q, K, 7]``.
+        """The outlook at the K colours, ``[Q, K, 10]``.
 
-        Of each weight the share in later turns, and how much the hits of adjacent layers sum to.
+        Of each weight the share in later turns, how much the hits of adjacent layers sum to, and
+        the weights by place of later turns.
         """
         sums = self._sums.reshape(-1, self.budget.num_colours, WEIGHTS)
         coming = sums.flip(1).cumsum(1).flip(1)
         later = ((coming - sums) / coming.clamp_min(1e-6)).clamp(0.0, 1.0)
-        return torch.cat([later, torch.log1p(coming[..., PLACES:])], dim=-1)
+        places = (coming - sums)[..., :PLACES].clamp_min(0.0)
+        return torch.cat([later, torch.log1p(coming[..., PLACES:]), places], dim=-1)
 
     def _row(self, cells: Cells) -> Tensor:
         return cells.segment * self.budget.num_colours + cells.colour

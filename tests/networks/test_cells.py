@@ -116,7 +116,7 @@ def test_log_prob_reaches_every_parameter_and_ignores_order(toy: Geometry, build
     noise = Noise.for_showers(3, torch.arange(6))
     latent = noise.latent(LATENT)
     terms = generator.log_prob(showers, latent, noise)
-    assert set(terms) == {"occupancy", "energy", "share", "time"}
+    assert set(terms) == {"occupancy", "number", "energy", "share", "time"}
     sum(term.sum() for term in terms.values()).backward()
     for name, parameter in generator.named_parameters():
         assert parameter.grad is not None and bool((parameter.grad != 0).any()), name

@@ -44,6 +44,8 @@ def test_places_by_hand(toy: Geometry) -> None:
     torch.testing.assert_close(later[:2], torch.ones(2, 3))
     torch.testing.assert_close(later[2:4], torch.stack([weight / (1 + weight), torch.ones(3)]))
     assert later[4:].abs().max() == 0
+    torch.testing.assert_close(features[3, 1, -PLACES:], 1 + weight)
+    torch.testing.assert_close(features[3, 2, -PLACES:], weight)
     assert features[[0, 1, 2, 4, 5, 6, 7]].abs().max() == 0
 
 
@@ -53,7 +55,7 @@ def test_edges_by_hand(toy: Geometry) -> None:
     edges = Edges(torch.zeros(4, dtype=torch.int64), cells.cell, torch.tensor([1, 3, 2, 0]))
     outlook = Outlook(_budget(toy), adjacent=True)
     outlook.add_edges(edges, cells, torch.tensor([1.0, 3.0, 2.0, 9.0]))
-    on, around, log_on, log_around = outlook.features()[1, :, PLACES:].unbind(dim=-1)
+    on, around, log_on, log_around = outlook.features()[1, :, PLACES:-PLACES].unbind(dim=-1)
     assert on.tolist() == [1, 0, 0, 0, 0, 0, 0]
     assert around.tolist() == [1, 1, 1, 1, 1, 0, 0]
     torch.testing.assert_close(log_on.expm1(), torch.tensor([4.0, 4.0, 0, 0, 0, 0, 0]))
