@@ -1,7 +1,5 @@
 """What a detector layer still has to give, turn after turn: hits and excess energy."""
 
-import math
-
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -14,7 +12,6 @@ OUTLOOK = 13  # features of the outlook on later turns, compared with the hits l
 BRIEF = 6 + NAMED + OUTLOOK  # features of a brief
 NEARBY = 3  # of them, sums of later weights
 EPS = 0.3  # of the threshold, added to the excess before a logarithm: linear near the threshold
-LOWEST = math.log(EPS)
 
 
 class Budget:

@@ -7,8 +7,8 @@ has left to give. That is a *composite* likelihood of the occupancy: the exact o
 Bernoulli given N, would tie the cells of a turn together. Sampling minds that tie (`deciding.py`)
 and lights exactly N cells.
 
-Then, in the same turns, the energies of the lit cells: for the excess over threshold x = E -
-threshold a mixture of logistics in log(x / threshold + eps), cut at x = 0, given place, context,
+Then, in the same turns, the energies of the lit cells: for the excess over threshold a mixture of
+logistics in the coordinate of the training hits' spectrum (`spectrum.py`), given place, context,
 lit neighbours and the energies of those already drawn. The hits of a turn are drawn several times
 and one draw is kept: by the odds of its sum (`turn_share.py`), in a layer's last turn the one whose
 sum is nearest to what is left. What is still missing is a common factor on the layer's
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pointcalo.geometry import Geometry
-from pointcalo.networks.budget import EPS, LOWEST, Budget
+from pointcalo.networks.budget import EPS, Budget
 from pointcalo.networks.candidates import Beyond, Pool
 from pointcalo.networks.cell_field import CellField
 from pointcalo.networks.cell_hits import CellHits
@@ -30,7 +30,7 @@ from pointcalo.networks.context import LayerContext
 from pointcalo.networks.deciding import TurnNumber
 from pointcalo.networks.delay import Delay
 from pointcalo.networks.edges import SECOND, Cells, Edges, edges_beside
-from pointcalo.networks.energy_turns import draw_excess, relative_excess
+from pointcalo.networks.energy_turns import draw_excess
 from pointcalo.networks.following import followed
 from pointcalo.networks.lighting import Lighting
 from pointcalo.networks.lit import Lit, Sight
@@ -39,6 +39,7 @@ from pointcalo.networks.place import SIZE as PLACE
 from pointcalo.networks.place import Place
 from pointcalo.networks.profile import Profile
 from pointcalo.networks.seen import SEEN, SEEN_BY_CELLS, Seen, seen_by_cells
+from pointcalo.networks.spectrum import Spectrum
 from pointcalo.networks.turn_share import SMALLEST, TurnShare, promise
 from pointcalo.nn.mixture import mixture_log_prob, mixture_sample
 from pointcalo.nn.mlp import mlp
@@ -98,6 +99,7 @@ class CellGenerator(nn.Module):
         self.occupancy = CellField(SEEN_BY_CELLS, width, 1)
         self.number = TurnNumber()
         self.energy = CellField(SEEN, width, 3 * components)
+        self.spectrum = Spectrum()
         self.share = TurnShare()
         self.time = mlp([PLACE + 2 + width, width, 3 * components])
         self.delay = Delay(geometry)
@@ -107,6 +109,8 @@ class CellGenerator(nn.Module):
         self.place.fit(showers, self.geometry)
         self.context.fit(showers)
         self.delay.fit(showers)
+        threshold = self.geometry.layer_threshold[showers.layer]
+        self.spectrum.fit((showers.energy - threshold) / threshold)
 
     def log_prob(
         self, showers: Showers, latent: Tensor, noise: Noise, mirror: Tensor | None = None
@@ -204,23 +208,24 @@ class CellGenerator(nn.Module):
             hits, among, uv, budget, context, place, relative
         )
         row = hits.segment * budget.num_colours + hits.colour
-        log_prob = mixture_log_prob(parameters, torch.log(relative + EPS), low=LOWEST)
+        log_prob = self.spectrum.log_prob(parameters, relative)
         log_prob = log_prob * (left.flatten()[row] > 1)  # the last hit has what is left
         energy_left = (excess_left / budget.threshold[:, None]).flatten()
-        drawn = mixture_sample(
-            parameters.detach(),
+        parameters = parameters.detach()
+        drawn = self.spectrum.sample(
+            parameters,
             noise.uniform(hits.shower, hits.cell, PROPOSAL_STREAM),
             noise.logistic(hits.shower, hits.cell, PROPOSAL_STREAM + 1),
-            low=LOWEST,
         )
         true, drawn = (
             torch.zeros_like(energy_left).index_add(0, row, energy)
             / energy_left.clamp_min(SMALLEST)
-            for energy in (relative, relative_excess(drawn))
+            for energy in (relative, drawn)
         )
         together = torch.bincount(row, minlength=len(true))
         several = ((together > 1) & (together < left.flatten())).nonzero()[:, 0]
-        promised = promise(parameters.detach(), row, left.flatten(), energy_left)[several]
+        moments = self.spectrum.moments(parameters)
+        promised = promise(moments, row, left.flatten(), energy_left)[several]
         share = self.share.log_prob(promised, true[several], drawn[several])
         shower = several // (budget.num_colours * self.geometry.num_layers)
         zero = torch.zeros(len(budget.counts) // self.geometry.num_layers, device=row.device)
@@ -353,6 +358,7 @@ class CellGenerator(nn.Module):
         place = self.place(uv, budget.centre[hits.segment], geometry.area(cell))
         excess = draw_excess(
             self.energy,
+            self.spectrum,
             self.share,
             hits,
             self.seen(hits, edges, contexts[1], place),

@@ -3,22 +3,22 @@
 import torch
 from torch import Tensor
 
-from pointcalo.networks.budget import EPS, LOWEST, Budget
+from pointcalo.networks.budget import Budget
 from pointcalo.networks.cell_field import CellField
 from pointcalo.networks.edges import Cells
 from pointcalo.networks.outlook import Outlook
 from pointcalo.networks.seen import Seen
+from pointcalo.networks.spectrum import Spectrum
 from pointcalo.networks.turn_share import SMALLEST, TurnShare, promise
-from pointcalo.nn.mixture import mixture_sample
 from pointcalo.showers.noise import Noise
 
 ENERGY_STREAM = 12  # and 13
 SHARE_STREAM = 14
-MAX_LOG_RELATIVE = 12.0  # keeps exp finite for an untrained network
 
 
 def draw_excess(
     field: CellField,
+    spectrum: Spectrum,
     share: TurnShare,
     hits: Cells,
     seen: Seen,
@@ -46,29 +46,23 @@ def draw_excess(
         parameters = field(layer[here], place[rows], seen.features()[rows])
         number = torch.arange(proposals, device=rows.device)
         shower, counter = hits.shower[rows], hits.cell[rows, None] * proposals + number
-        log_relative = mixture_sample(
+        drawn = spectrum.sample(
             parameters[:, None],
             noise.uniform(shower[:, None], counter, ENERGY_STREAM),
             noise.logistic(shower[:, None], counter, ENERGY_STREAM + 1),
-            low=LOWEST,
         )
-        drawn = relative_excess(log_relative)
-        proposal = _proposal(share, drawn, parameters, here, budget, noise, turn)
+        moments = spectrum.moments(parameters)
+        proposal = _proposal(share, drawn, moments, here, budget, noise, turn)
         relative[rows] = drawn.gather(1, proposal[here][:, None])[:, 0]
         budget.spend(here, relative[rows] * budget.threshold[here])
         seen.learn(edges.where(hits.turn[edges.source] == turn), relative)
     return rescale(relative * budget.threshold[segment], segment, budget)
 
 
-def relative_excess(drawn: Tensor) -> Tensor:
-    """Excess in thresholds of what the mixtures of log(excess + eps) gave."""
-    return (drawn.clamp_max(MAX_LOG_RELATIVE).exp() - EPS).clamp_min(0.0)
-
-
 def _proposal(
     share: TurnShare,
     drawn: Tensor,
-    parameters: Tensor,
+    moments: tuple[Tensor, Tensor],
     segment: Tensor,
     budget: Budget,
     noise: Noise,
@@ -83,7 +77,7 @@ def _proposal(
     hits = torch.bincount(segment, minlength=len(energy_left))
     total = drawn.new_zeros(len(hits), drawn.shape[1]).index_add(0, segment, drawn)
     several = ((hits > 1) & (hits < budget.hits_left)).nonzero()[:, 0]
-    promised = promise(parameters, segment, budget.hits_left, energy_left)[several]
+    promised = promise(moments, segment, budget.hits_left, energy_left)[several]
     odds = torch.zeros_like(total)
     part = total[several] / energy_left[several, None].clamp_min(SMALLEST)
     odds[several] = share.log_odds(promised, part)

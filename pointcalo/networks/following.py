@@ -1,7 +1,8 @@
 """Showers of a cell generator as a critic sees them, with gradients towards the generator.
 
 Energies and times follow the distributions they were drawn from, and each hit's weight the log
-odds of its cell to be lit: see `pointcalo.networks.cell_hits`.
+odds of its cell to be lit: see `pointcalo.networks.cell_hits`. Which of several proposals a turn's
+energies were is not followed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pointcalo.networks.budget import EPS, LOWEST, Budget
+from pointcalo.networks.budget import EPS, Budget
 from pointcalo.networks.cell_hits import CellHits, centred
 from pointcalo.networks.edges import Cells, edges_beside
 from pointcalo.networks.lit import Lit
@@ -45,7 +46,7 @@ def followed(
     parameters, *_ = generator.energy_parameters(
         cells, made.edges, made.uv, budget, contexts[1], place, relative
     )
-    energy = mixture_follow(parameters, made.log_energy, low=LOWEST)
+    energy = generator.spectrum.follow(parameters, made.log_energy)
     time = generator.time_parameters(place, relative, contexts[1][cells.segment])
     frame = ShowerFrame(showers.incident, generator.geometry.layer_z)
     log_p = functional.logsigmoid(_lit_logit(generator, made, frame, budget, contexts[0], place))

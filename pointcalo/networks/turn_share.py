@@ -11,8 +11,7 @@ ionising particles above all, cancels in the ratio: the hits' own densities have
 import torch
 from torch import Tensor, nn
 
-from pointcalo.networks.budget import EPS
-from pointcalo.nn.mixture import exponential_moments, mixture_log_prob
+from pointcalo.nn.mixture import mixture_log_prob
 from pointcalo.nn.mlp import mlp
 
 FEATURES = 5
@@ -55,19 +54,21 @@ def _logit(share: Tensor) -> Tensor:
     return torch.logit(share.clamp(SMALLEST, 1.0 - SMALLEST))
 
 
-def promise(parameters: Tensor, group: Tensor, hits_left: Tensor, energy_left: Tensor) -> Tensor:
+def promise(
+    moments: tuple[Tensor, Tensor], group: Tensor, hits_left: Tensor, energy_left: Tensor
+) -> Tensor:
     """What the densities of a group's hits promise for their sum, ``[G, 5]``.
 
     Args:
-        parameters: mixtures of log(energy + eps) of each hit, ``[H, 3K]``.
+        moments: mean and variance of each hit's energy, each ``[H]``.
         group: of each hit, ``[H]``.
         hits_left: of the layer before the turn, ``[G]``.
         energy_left: likewise, ``[G]``.
     """
-    mean, variance = exponential_moments(parameters)
+    mean, variance = moments
     zero = torch.zeros_like(energy_left)
     hits = torch.bincount(group, minlength=len(zero))
-    expected = zero.index_add(0, group, (mean - EPS).clamp_min(0.0))
+    expected = zero.index_add(0, group, mean)
     spread = zero.index_add(0, group, variance).sqrt()
     left = energy_left.clamp_min(SMALLEST)
     return torch.stack(

@@ -13,7 +13,7 @@ MIN_LOG_SCALE = -5.0  # a spike narrower than this would buy likelihood without 
 MAX_LOG_SCALE = 4.0
 SMALLEST_DENSITY = 1e-3  # far out in a tail a sample would move without bound
 SMALLEST_SHARE = 1e-6
-MAX_LOG_MEAN = 20.0  # keeps exp finite for an untrained network
+POINTS = (1 / 6, 1 / 2, 5 / 6)  # of each component, where it stands for a sum over points
 
 
 def _unpack(parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -84,19 +84,28 @@ def mixture_sample(
     return sample if low is None else sample.clamp_min(low)
 
 
-def exponential_moments(parameters: Tensor) -> tuple[Tensor, Tensor]:
-    """About the mean and the variance of exp(value), each ``[...]``.
+def mixture_points(parameters: Tensor, low: float | None = None) -> tuple[Tensor, Tensor]:
+    """Points and weights that stand for a mixture, for means of any function of its value.
 
-    Each logistic is replaced by the normal distribution of its mean and (limited) variance: the
-    exact moments do not exist for scales from 1 on.
+    Three quantiles of each logistic.
+
+    Args:
+        parameters: ``[..., 3K]``.
+        low: as for `mixture_log_prob`.
+
+    Returns:
+        Points and weights, each ``[..., 3K]``; the weights sum to 1.
     """
-    logit, mean, log_scale = _unpack(parameters)
-    weight = torch.softmax(logit, dim=-1)
-    variance = (torch.exp(2.0 * log_scale) * torch.pi**2 / 3.0).clamp_max(1.0)
-    first = torch.exp(mean.clamp_max(MAX_LOG_MEAN) + variance / 2.0)
-    mean_of_all = (weight * first).sum(dim=-1)
-    second = (weight * first**2 * torch.exp(variance)).sum(dim=-1)
-    return mean_of_all, (second - mean_of_all**2).clamp_min(0.0)
+    logit, mean, log_scale = (part.unsqueeze(-1) for part in _unpack(parameters))
+    share = torch.tensor(POINTS, device=mean.device)
+    scale = torch.exp(log_scale)
+    weight = torch.softmax(logit, dim=-2).expand(*mean.shape[:-1], len(POINTS)) / len(POINTS)
+    if low is not None:
+        cut = torch.sigmoid((low - mean) / scale)
+        share = (cut + (1.0 - cut) * share).clamp_max(1.0 - SMALLEST_SHARE)
+    point = mean + scale * torch.logit(share)
+    point = point if low is None else point.clamp_min(low)
+    return point.flatten(-2), weight.flatten(-2)
 
 
 def mixture_follow(parameters: Tensor, sample: Tensor, low: float | None = None) -> Tensor:

@@ -4,25 +4,22 @@ import pytest
 import torch
 
 from pointcalo.geometry import Geometry
-from pointcalo.networks.budget import EPS, Budget
+from pointcalo.networks.budget import Budget
 from pointcalo.networks.energy_turns import _proposal
 from pointcalo.networks.profile import Profile
 from pointcalo.networks.turn_share import TurnShare, promise
 from pointcalo.showers.noise import Noise
 
-NARROW = -5.0  # log scale of a mixture that is nearly a point
 
-
-def _points(energies: list[float]) -> torch.Tensor:
-    """One-component mixtures of log(energy + eps) about these energies."""
-    mean = torch.log(torch.tensor(energies) + EPS)
-    return torch.stack([torch.zeros_like(mean), mean, torch.full_like(mean, NARROW)], dim=1)
+def _points(energies: list[float]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Means and variances of hits with just these energies."""
+    return torch.tensor(energies), torch.zeros(len(energies))
 
 
 def test_promise_sums_the_hits_of_a_group() -> None:
-    parameters = _points([1.0, 2.0, 4.0])
+    moments = _points([1.0, 2.0, 4.0])
     hits_left, energy_left = torch.tensor([5, 1]), torch.tensor([10.0, 4.0])
-    got = promise(parameters, torch.tensor([0, 0, 1]), hits_left, energy_left)
+    got = promise(moments, torch.tensor([0, 0, 1]), hits_left, energy_left)
     expected = torch.log(torch.tensor([0.3, 1.0]))
     torch.testing.assert_close(got[:, 0], expected, atol=1e-3, rtol=0)
     torch.testing.assert_close(got[:, 2], torch.log(torch.tensor([3.0, 2.0])))

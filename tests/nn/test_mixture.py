@@ -1,5 +1,7 @@
 """Mixtures of logistics against numerical integrals and their own samples."""
 
+import math
+
 import pytest
 import torch
 
@@ -7,6 +9,7 @@ from pointcalo.nn.mixture import (
     mixture_follow,
     mixture_log_prob,
     mixture_log_prob_between,
+    mixture_points,
     mixture_sample,
 )
 
@@ -98,3 +101,17 @@ def test_a_sample_follows_its_parameters(low: float | None) -> None:
             moved = torch.zeros(6).double().index_fill(0, torch.tensor(k), step)
             slope = (mean(parameters + moved) - mean(parameters - moved)) / (2 * step)
             assert float(parameters.grad[k]) == pytest.approx(float(slope), abs=0.01)
+
+
+def test_points_stand_for_the_mixture() -> None:
+    """A cut logistic and a narrow one of a third of the weight: mean, by integration."""
+    parameters = torch.tensor([math.log(2.0), 0.0, 1.0, 5.0, 0.0, -5.0])
+    point, weight = mixture_points(parameters, low=0.5)
+    assert float(weight.sum()) == pytest.approx(1.0)
+    value = torch.linspace(0.5, 40.0, 400001)
+    density = torch.exp(mixture_log_prob(parameters, value, low=0.5))
+    median = value[(density.cumsum(0) * 39.5 / 400000 > 1 / 3).nonzero()[0]]
+    assert float(point[1]) == pytest.approx(float(median), abs=0.01)
+    assert float((weight * point).sum()) == pytest.approx(
+        float((density * value).sum() * 39.5 / 400000), abs=0.1
+    )
