@@ -7,7 +7,7 @@ from torch.nn import functional
 from pointcalo.geometry import Geometry
 from pointcalo.networks.profile import Profile
 
-NAMED = 6  # colours before the last that a brief names
+NAMED = 6  # turns before the last that a brief names
 OUTLOOK = 13  # features of the outlook on later turns, compared with the hits left
 BRIEF = 6 + NAMED + OUTLOOK  # features of a brief
 NEARBY = 3  # of them, sums of later weights
@@ -43,18 +43,18 @@ class Budget:
         if excess is not None:
             self.excess_left = self.excess_left.index_add(0, segment, -excess)
 
-    def brief(self, colour: int, outlook: Tensor, *, with_energy: bool) -> Tensor:
-        """What each segment knows at the turn of a colour, ``[Q, 25]``; outlook ``[Q, K, 10]``."""
+    def brief(self, step: int, outlook: Tensor, *, with_energy: bool) -> Tensor:
+        """What each segment knows at one of its turns, ``[Q, 25]``; outlook ``[Q, K, 10]``."""
         excess = self.excess_left if with_energy else self.excess
-        brief = self._brief(self.hits_left, excess, torch.full_like(self.counts, colour))
-        return torch.cat([brief, _compared(outlook[:, colour], self.hits_left)], dim=-1)
+        brief = self._brief(self.hits_left, excess, torch.full_like(self.counts, step))
+        return torch.cat([brief, _compared(outlook[:, step], self.hits_left)], dim=-1)
 
     def true_left(
-        self, segment: Tensor, colour: Tensor, excess: Tensor | None = None
+        self, segment: Tensor, step: Tensor, excess: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Hits and excess energy left at the K colours, each ``[Q, K]``, from true hits ``[H]``."""
+        """Hits and excess energy left at the K turns, each ``[Q, K]``, from true hits ``[H]``."""
         shape = (len(self.counts), self.num_colours)
-        slot = segment * self.num_colours + colour
+        slot = segment * self.num_colours + step
         spent = torch.bincount(slot, minlength=shape[0] * shape[1]).reshape(shape)
         left = self.counts[:, None] - (spent.cumsum(1) - spent)
         excess_left = self.excess[:, None].expand(shape)
@@ -64,12 +64,12 @@ class Budget:
         return left, excess_left.clamp_min(0.0)
 
     def true_briefs(self, left: Tensor, excess_left: Tensor, outlook: Tensor) -> Tensor:
-        """The brief ``[Q, K, 25]`` at the K colours, from `true_left`; outlook ``[Q, K, 10]``."""
-        colours = torch.arange(self.num_colours, device=left.device).expand(left.shape)
-        brief = self._brief(left, excess_left, colours)
+        """The brief ``[Q, K, 25]`` at the K turns, from `true_left`; outlook ``[Q, K, 10]``."""
+        steps = torch.arange(self.num_colours, device=left.device).expand(left.shape)
+        brief = self._brief(left, excess_left, steps)
         return torch.cat([brief, _compared(outlook, left)], dim=-1)
 
-    def _brief(self, left: Tensor, excess: Tensor, colour: Tensor) -> Tensor:
+    def _brief(self, left: Tensor, excess: Tensor, step: Tensor) -> Tensor:
         several = left.dim() > 1
         counts, threshold, total, parity = (
             values[:, None].expand(left.shape) if several else values
@@ -77,7 +77,7 @@ class Budget:
         )
         last = self.last[:, None].expand(left.shape) if several else self.last
         excess = excess.clamp_min(0.0)
-        later = (last - colour).clamp_min(0)  # colours after this one
+        later = (last - step).clamp_min(0)  # turns after this one
         named = functional.one_hot(later.clamp_max(NAMED), NAMED + 1)[..., :NAMED].float()
         numbers = torch.stack(
             [

@@ -53,6 +53,7 @@ class Pool:
         geometry: the detector.
         frame: the showers' frame.
         counts: hits in each layer, ``[S, L]``; a layer without hits has no candidates.
+        order: of the colours of each layer, ``[S L, K]``.
         noise: keys of the showers.
         near: number of cells around the axis that are always looked at in a layer with many hits;
             a third of it with few, and more than it where the layer is crowded.
@@ -64,12 +65,13 @@ class Pool:
         geometry: Geometry,
         frame: ShowerFrame,
         counts: Tensor,
+        order: Tensor,
         noise: Noise,
         *,
         near: int,
         beyond: Beyond | None = None,
     ) -> None:
-        self.geometry, self.frame, self.beyond = geometry, frame, beyond
+        self.geometry, self.frame, self.order, self.beyond = geometry, frame, order, beyond
         shower, layer = counts.nonzero(as_tuple=True)
         hits, axis = counts[shower, layer], frame.axis[shower, layer]
         reach, self.near = _near_keys(geometry, shower, layer, hits, axis, near)
@@ -83,7 +85,7 @@ class Pool:
 
     def cells(self, key: Tensor) -> Cells:
         """Cells with these keys ``[C]``."""
-        return Cells.of_keys(self.geometry, key)
+        return Cells.of_keys(self.geometry, key, self.order)
 
     def look(self, sure: Tensor, chance: Tensor) -> tuple[Tensor, Tensor]:
         """Merge keys that are looked at surely and by chance.

@@ -34,7 +34,8 @@ from pointcalo.networks.energy_turns import draw_excess
 from pointcalo.networks.following import followed
 from pointcalo.networks.lighting import Lighting
 from pointcalo.networks.lit import Lit, Sight
-from pointcalo.networks.outlook import Outlook, about_own_axis
+from pointcalo.networks.order import cells_about_own_axis, outwards
+from pointcalo.networks.outlook import Outlook
 from pointcalo.networks.place import SIZE as PLACE
 from pointcalo.networks.place import Place
 from pointcalo.networks.profile import Profile
@@ -131,10 +132,11 @@ class CellGenerator(nn.Module):
         frame = ShowerFrame(showers.incident, geometry.layer_z, mirror)
         profile = Profile.of(showers, geometry, mirror)
         contexts = self.contexts(showers.incident, profile, latent)
-        pool = Pool(geometry, frame, profile.counts, noise, near=self.near)
-        hits = Cells.of(geometry, showers.index, showers.cell)
-        edges = edges_beside(geometry, frame, hits)
         budget = Budget(geometry, profile)
+        order = outwards(geometry, frame, budget)
+        pool = Pool(geometry, frame, profile.counts, order, noise, near=self.near)
+        hits = Cells.of(geometry, showers.index, showers.cell, order)
+        edges = edges_beside(geometry, frame, hits)
         threshold = geometry.layer_threshold[showers.layer]
         relative = (showers.energy - threshold) / threshold
         uv = pool.uv(hits)
@@ -172,12 +174,12 @@ class CellGenerator(nn.Module):
         )
         cells = pool.cells(key)
         uv = pool.uv(cells)
-        left, excess_left = budget.true_left(hits.segment, hits.colour)
-        outlook = self.outlook_on_cells(pool.frame, budget)
+        left, excess_left = budget.true_left(hits.segment, hits.step)
+        outlook = self.outlook_on_cells(pool.frame, budget, pool.order)
         outlook.add_edges(edges, beside[ahead])
         brief = budget.true_briefs(left, excess_left, outlook.features())
         layer = self.occupancy.layer(context[:, None], brief).flatten(0, 1)
-        row = cells.segment * budget.num_colours + cells.colour
+        row = cells.segment * budget.num_colours + cells.step
         place = self.place(uv, budget.centre[cells.segment], self.geometry.area(cells.cell))
         seen = self.sight(pool.frame, budget, context)(lit, edges.onto(key), uv)
         logit = self.occupancy(layer[row], place, seen)[:, 0]
@@ -207,7 +209,7 @@ class CellGenerator(nn.Module):
         parameters, left, excess_left = self.energy_parameters(
             hits, among, uv, budget, context, place, relative
         )
-        row = hits.segment * budget.num_colours + hits.colour
+        row = hits.segment * budget.num_colours + hits.step
         log_prob = self.spectrum.log_prob(parameters, relative)
         log_prob = log_prob * (left.flatten()[row] > 1)  # the last hit has what is left
         energy_left = (excess_left / budget.threshold[:, None]).flatten()
@@ -243,13 +245,13 @@ class CellGenerator(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Mixtures of the hits' energies ``[H, 3K]``; hits and excess energy left ``[Q, K]``."""
         threshold = budget.threshold[hits.segment]
-        left, excess_left = budget.true_left(hits.segment, hits.colour, relative * threshold)
+        left, excess_left = budget.true_left(hits.segment, hits.step, relative * threshold)
         ahead = among.where(hits.turn[among.source] < hits.turn[among.target])
         outlook = self.outlook_on(hits, uv, budget)
         outlook.add_edges(ahead, hits[ahead.target], torch.log1p(relative[ahead.source]))
         brief = budget.true_briefs(left, excess_left, outlook.features())
         layer = self.energy.layer(context[:, None], brief).flatten(0, 1)
-        row = hits.segment * budget.num_colours + hits.colour
+        row = hits.segment * budget.num_colours + hits.step
         seen = self.seen(hits, among, context, place)
         seen.learn(ahead, relative)
         return self.energy(layer[row], place, seen.features()), left, excess_left
@@ -292,10 +294,10 @@ class CellGenerator(nn.Module):
         """
         return Seen(self.visible(among), len(hits))
 
-    def outlook_on_cells(self, frame: ShowerFrame, budget: Budget) -> Outlook:
-        """The outlook on cells before any is lit."""
-        cells, uv = about_own_axis(self.geometry, frame, budget)
-        return self.outlook_on(cells, uv, budget)
+    def outlook_on_cells(self, frame: ShowerFrame, budget: Budget, order: Tensor) -> Outlook:
+        """The outlook on cells before any is lit, with colours in an order ``[S L, K]``."""
+        shower, cell, uv = cells_about_own_axis(self.geometry, frame, budget)
+        return self.outlook_on(Cells.of(self.geometry, shower, cell, order), uv, budget)
 
     def outlook_on(self, cells: Cells, uv: Tensor, budget: Budget) -> Outlook:
         """The outlook on cells, or on hits before any energy is drawn."""
@@ -338,8 +340,9 @@ class CellGenerator(nn.Module):
         geometry = self.geometry
         frame = ShowerFrame(incident, geometry.layer_z)
         contexts = self.contexts(incident, profile, latent)
-        pool = Pool(geometry, frame, profile.counts, noise, near=self.near, beyond=beyond)
         budget = Budget(geometry, profile)
+        order = outwards(geometry, frame, budget)
+        pool = Pool(geometry, frame, profile.counts, order, noise, near=self.near, beyond=beyond)
         lighting = Lighting(
             self.occupancy,
             self.number,
@@ -348,7 +351,7 @@ class CellGenerator(nn.Module):
             budget,
             contexts[0],
             self.sight(frame, budget, contexts[0]),
-            self.outlook_on_cells(frame, budget),
+            self.outlook_on_cells(frame, budget, order),
             noise,
         )
         hits, edges = lighting.hits()

@@ -1,8 +1,8 @@
 """Cells of showers in the turns in which they are decided, and the edges between them.
 
-First the colours of the even layers one after the other, then those of the odd ones: a cell can see
-which cells beside it are lit, in its own layer and in both adjacent ones. A key is the number
-``shower * num_cells + cell``.
+First the colours of the even layers one after the other (`order.py`), then those of the odd ones: a
+cell can see which cells beside it are lit, in its own layer and in both adjacent ones. A key is the
+number ``shower * num_cells + cell``.
 """
 
 from collections.abc import Sequence
@@ -28,31 +28,42 @@ class Cells:
 
     Args:
         shower, layer, cell: ``[C]`` int64.
-        colour: of the cell in its layer, ``[C]`` int64.
-        turn: in which turn the cell is decided, ``[C]`` int64: no two cells of a turn are
+        step: which of its layer's turns is the cell's, ``[C]`` int64: no two cells of a turn are
             neighbours.
+        turn: which of all turns, ``[C]`` int64.
         segment: layer of shower, ``s L + l``, ``[C]`` int64.
     """
 
     shower: Tensor
     layer: Tensor
     cell: Tensor
-    colour: Tensor
+    step: Tensor
     turn: Tensor
     segment: Tensor
 
     @classmethod
-    def of(cls, geometry: Geometry, shower: Tensor, cell: Tensor) -> "Cells":
-        """What the geometry knows of cells ``[C]`` of showers ``[C]``."""
+    def of(
+        cls, geometry: Geometry, shower: Tensor, cell: Tensor, order: Tensor | None = None
+    ) -> "Cells":
+        """Cells ``[C]`` of showers ``[C]``.
+
+        Args:
+            geometry: the detector.
+            shower: number of the shower.
+            cell: number of the cell.
+            order: place of each colour among the turns of its segment, ``[Q, K]``; None: as the
+                colours are numbered, for whom turns do not matter.
+        """
         layer, colour = geometry.layer_of(cell), geometry.colour(cell)
-        turn = (layer % 2) * geometry.num_colours + colour
-        return cls(shower, layer, cell, colour, turn, shower * geometry.num_layers + layer)
+        segment = shower * geometry.num_layers + layer
+        step = colour if order is None else order[segment, colour]
+        return cls(shower, layer, cell, step, (layer % 2) * geometry.num_colours + step, segment)
 
     @classmethod
-    def of_keys(cls, geometry: Geometry, key: Tensor) -> "Cells":
-        """Cells with these keys ``[C]``."""
+    def of_keys(cls, geometry: Geometry, key: Tensor, order: Tensor | None = None) -> "Cells":
+        """Cells with these keys ``[C]``; see `of`."""
         shower = torch.div(key, geometry.num_cells, rounding_mode="floor")
-        return cls.of(geometry, shower, key - shower * geometry.num_cells)
+        return cls.of(geometry, shower, key - shower * geometry.num_cells, order)
 
     def key(self, num_cells: int) -> Tensor:
         """Key of each cell, ``[C]``."""

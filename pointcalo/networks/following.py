@@ -18,6 +18,7 @@ from pointcalo.networks.budget import EPS, Budget
 from pointcalo.networks.cell_hits import CellHits, centred
 from pointcalo.networks.edges import Cells, edges_beside
 from pointcalo.networks.lit import Lit
+from pointcalo.networks.order import outwards
 from pointcalo.networks.profile import Profile
 from pointcalo.nn.mixture import mixture_follow
 from pointcalo.showers import ShowerFrame, Showers
@@ -38,8 +39,11 @@ def followed(
         profile: likewise.
     """
     made = generator.real(showers)
-    cells = made.cells
     budget = Budget(generator.geometry, profile)
+    frame = ShowerFrame(showers.incident, generator.geometry.layer_z)
+    order = outwards(generator.geometry, frame, budget)
+    cells = Cells.of(generator.geometry, showers.index, showers.cell, order)
+    made = replace(made, cells=cells)
     contexts = generator.contexts(showers.incident, profile, latent)
     place = generator.place(made.uv, budget.centre[cells.segment], made.area)
     relative = made.log_energy.exp() - EPS
@@ -48,8 +52,8 @@ def followed(
     )
     energy = generator.spectrum.follow(parameters, made.log_energy)
     time = generator.time_parameters(place, relative, contexts[1][cells.segment])
-    frame = ShowerFrame(showers.incident, generator.geometry.layer_z)
-    log_p = functional.logsigmoid(_lit_logit(generator, made, frame, budget, contexts[0], place))
+    logit = _lit_logit(generator, made, frame, budget, order, contexts[0], place)
+    log_p = functional.logsigmoid(logit)
     return replace(
         made,
         log_energy=_rescaled(energy, cells.segment, budget),
@@ -63,20 +67,21 @@ def _lit_logit(
     made: CellHits,
     frame: ShowerFrame,
     budget: Budget,
+    order: Tensor,
     context: Tensor,
     place: Tensor,
 ) -> Tensor:
     """Log odds of each hit's cell to be lit, given the hits of earlier turns, ``[H]``."""
     cells, edges = made.cells, made.edges
-    outlook = generator.outlook_on_cells(frame, budget)
+    outlook = generator.outlook_on_cells(frame, budget, order)
     towards = edges_beside(generator.geometry, frame, cells)
-    beside = Cells.of_keys(generator.geometry, towards.target)
+    beside = Cells.of_keys(generator.geometry, towards.target, order)
     ahead = (beside.turn > cells.turn[towards.source]).nonzero()[:, 0]
     outlook.add_edges(towards.where(ahead), beside[ahead])
-    left = budget.true_left(cells.segment, cells.colour)
+    left = budget.true_left(cells.segment, cells.step)
     brief = budget.true_briefs(*left, outlook.features())
     layer = generator.occupancy.layer(context[:, None], brief).flatten(0, 1)
-    row = cells.segment * budget.num_colours + cells.colour
+    row = cells.segment * budget.num_colours + cells.step
     earlier = edges.where(cells.turn[edges.source] < cells.turn[edges.target])
     key = cells.key(generator.geometry.num_cells)
     lit = Lit(context.device)

@@ -75,10 +75,10 @@ class Lighting:
 
     def _decided(self, turn: int) -> Cells:
         """New hits of a turn, given those of earlier ones."""
-        budget, colour = self.budget, turn % self.budget.num_colours
+        budget, step = self.budget, turn % self.budget.num_colours
         edges = self.lit.towards(turn)
         key, is_sure = self._candidates(turn, edges.touch.target, budget.hits_left)
-        brief = budget.brief(colour, self.coming, with_energy=False)
+        brief = budget.brief(step, self.coming, with_energy=False)
         cells, logit = self._log_odds(key, is_sure, edges.onto(key), brief)
         noise = self.noise.logistic(cells.shower, cells.cell, OCCUPANCY_STREAM)
         score = logit + noise
@@ -89,7 +89,7 @@ class Lighting:
             cells.segment,
             brief=brief,
             left=budget.hits_left,
-            last=budget.last == colour,
+            last=budget.last == step,
             start=self._uniform(turn, START_STREAM),
             coin=self._uniform(turn, COIN_STREAM),
         )

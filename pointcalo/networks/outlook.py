@@ -8,12 +8,9 @@ own axis is among them, or cells behind hits of the adjacent layers, less is lef
 import torch
 from torch import Tensor
 
-from pointcalo.geometry import Geometry
 from pointcalo.networks.budget import NEARBY, Budget
 from pointcalo.networks.edges import BEHIND, IN_FRONT, SECOND, Cells, Edges
-from pointcalo.showers import ShowerFrame
 
-NEAR = 19  # cells about the own axis that are looked at in each layer
 PLACES = NEARBY  # weights by place
 WEIGHTS = PLACES + 2  # and by the hits on and around the counterparts in the adjacent layers
 ON = (BEHIND, IN_FRONT)  # kinds of edges onto the counterpart
@@ -51,7 +48,7 @@ class Outlook:
         self._add(self._row(cells)[between], both, PLACES)
 
     def features(self) -> Tensor:
-        """The outlook at the K colours, ``[Q, K, 10]``.
+        """The outlook at the K turns, ``[Q, K, 10]``.
 
         Of each weight the share in later turns, how much the hits of adjacent layers sum to, and
         the weights by place of later turns.
@@ -63,24 +60,8 @@ class Outlook:
         return torch.cat([later, torch.log1p(coming[..., PLACES:]), places], dim=-1)
 
     def _row(self, cells: Cells) -> Tensor:
-        return cells.segment * self.budget.num_colours + cells.colour
+        return cells.segment * self.budget.num_colours + cells.step
 
     def _add(self, row: Tensor, weight: Tensor, column: int) -> None:
         columns = slice(column, column + weight.shape[1])
         self._sums[:, columns] = self._sums[:, columns].index_add(0, row, weight)
-
-
-def about_own_axis(geometry: Geometry, frame: ShowerFrame, budget: Budget) -> tuple[Cells, Tensor]:
-    """The cells about the own axis in layers with hits, and their place about the incident axis.
-
-    Returns:
-        C cells; places in mm, ``[C, 2]``.
-    """
-    segment = budget.counts.nonzero()[:, 0]
-    shower, layer = segment // geometry.num_layers, segment % geometry.num_layers
-    xy = frame.from_frame(budget.centre[segment], layer, shower)
-    cell = geometry.nearest(layer, xy, NEAR)
-    row, column = (cell >= 0).nonzero(as_tuple=True)
-    cells = Cells.of(geometry, shower[row], cell[row, column])
-    position = geometry.position(cells.cell)[:, :2]
-    return cells, frame.to_frame(position, cells.layer, cells.shower)

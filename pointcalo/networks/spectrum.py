@@ -22,8 +22,8 @@ from pointcalo.nn.mixture import (
     mixture_sample,
 )
 
-STEP = 1.0 / 64.0  # of y, from one knot to the next
-KNOTS = 513
+STEP = 1.0 / 512.0  # of y, from one knot to the next: the peak lies below y = 0.3
+KNOTS = 4097
 RARE = 100  # hits above the last knot that is measured
 LEAST_SLOPE = 1e-4  # of values in y, where many hits have the same energy
 LEAST_BEYOND = 0.1  # and beyond the measured ones: a layer's sum may scale a hit to there

@@ -5,8 +5,10 @@ import torch
 from networks.showers import blobs
 
 from pointcalo.geometry import Geometry
+from pointcalo.networks.budget import Budget
 from pointcalo.networks.candidates import Pool
 from pointcalo.networks.edges import SECOND, Cells, edges_beside
+from pointcalo.networks.order import outwards
 from pointcalo.networks.profile import Profile
 from pointcalo.showers import ShowerFrame, Showers
 from pointcalo.showers.noise import Noise
@@ -20,10 +22,12 @@ def toy() -> Geometry:
 
 
 def _pool(geometry: Geometry, showers: Showers, seed: int = 1) -> Pool:
+    profile, frame = Profile.of(showers, geometry), ShowerFrame(showers.incident, geometry.layer_z)
     return Pool(
         geometry,
-        ShowerFrame(showers.incident, geometry.layer_z),
-        Profile.of(showers, geometry).counts,
+        frame,
+        profile.counts,
+        outwards(geometry, frame, Budget(geometry, profile)),
         Noise.for_showers(seed, torch.arange(len(showers))),
         near=NEAR,
     )
@@ -121,6 +125,6 @@ def test_edges_among_hits_in_any_order(toy: Geometry) -> None:
 def test_turns_part_neighbours(toy: Geometry) -> None:
     showers = blobs(toy, 5)
     pool = _pool(toy, showers)
-    hits = Cells.of(toy, showers.index, showers.cell)
+    hits = Cells.of(toy, showers.index, showers.cell, pool.order)
     edges = edges_beside(toy, pool.frame, hits)
     assert bool((hits.turn[edges.source] != pool.cells(edges.target).turn).all())

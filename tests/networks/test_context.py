@@ -66,10 +66,11 @@ def test_candidates_move_with_the_lattice(toy: Geometry, showers: Showers) -> No
     """The cells about the axis lie where they lay, a lattice vector on; within the cell not."""
     counts = Profile.of(showers, toy).counts
     noise = Noise.for_showers(1, torch.arange(32))
+    order = torch.arange(toy.num_colours).expand(counts.numel(), -1)
 
     def about_axis(x: float, y: float) -> torch.Tensor:
         incident = entering(showers.incident, x, y)
-        pool = Pool(toy, ShowerFrame(incident, toy.layer_z), counts, noise, near=24)
+        pool = Pool(toy, ShowerFrame(incident, toy.layer_z), counts, order, noise, near=24)
         cells = pool.cells(pool.near)
         uv = torch.cat([cells.segment[:, None], pool.uv(cells)], dim=1)
         keys = uv.mul(100).round().numpy()

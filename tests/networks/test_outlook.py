@@ -7,7 +7,8 @@ from networks.showers import blobs
 from pointcalo.geometry import Geometry
 from pointcalo.networks.budget import Budget
 from pointcalo.networks.edges import Cells, Edges, edges_beside
-from pointcalo.networks.outlook import PLACES, Outlook, about_own_axis
+from pointcalo.networks.order import cells_about_own_axis, outwards
+from pointcalo.networks.outlook import PLACES, Outlook
 from pointcalo.networks.profile import Profile
 from pointcalo.showers import ShowerFrame
 
@@ -65,18 +66,6 @@ def test_edges_by_hand(toy: Geometry) -> None:
     assert blind.features().abs().max() == 0
 
 
-def test_cells_about_the_own_axis(toy: Geometry) -> None:
-    showers = blobs(toy, 5)
-    frame = ShowerFrame(showers.incident, toy.layer_z)
-    budget = Budget(toy, Profile.of(showers, toy))
-    cells, uv = about_own_axis(toy, frame, budget)
-    lit_layers = int((budget.counts > 0).sum())
-    assert len(cells) == 19 * lit_layers
-    away = torch.linalg.vector_norm(uv - budget.centre[cells.segment], dim=1).view(lit_layers, 19)
-    assert bool((away[:, 0] < 7.0).all())  # the cell that the axis crosses
-    assert bool((away.sort(dim=1).values == away).all())
-
-
 def test_mirrored_showers_have_the_same_outlook(toy: Geometry) -> None:
     showers = blobs(toy, 5)
     both = []
@@ -84,10 +73,12 @@ def test_mirrored_showers_have_the_same_outlook(toy: Geometry) -> None:
         frame = ShowerFrame(showers.incident, toy.layer_z, mirror)
         budget = Budget(toy, Profile.of(showers, toy, mirror))
         outlook = Outlook(budget, adjacent=True)
-        cells, uv = about_own_axis(toy, frame, budget)
+        order = outwards(toy, frame, budget)
+        shower, cell, uv = cells_about_own_axis(toy, frame, budget)
+        cells = Cells.of(toy, shower, cell, order)
         outlook.add_places(cells, uv, toy.area(cells.cell), RADIUS)
-        hits = Cells.of(toy, showers.index, showers.cell)
+        hits = Cells.of(toy, showers.index, showers.cell, order)
         edges = edges_beside(toy, frame, hits)
-        outlook.add_edges(edges, Cells.of_keys(toy, edges.target))
+        outlook.add_edges(edges, Cells.of_keys(toy, edges.target, order))
         both.append(outlook.features())
     torch.testing.assert_close(*both, atol=2e-4, rtol=0)
