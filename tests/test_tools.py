@@ -121,3 +121,44 @@ def test_compare_simulation(
     assert "| 2-5 GeV: energy, MeV per GeV |" in printed and "| layer 7, MeV per GeV |" in printed
     # the same simulation with another seed differs by chance alone
     assert float(printed.rsplit(maxsplit=1)[1]) < 1.6
+
+
+def _report(folder: Path, sample: str, factor: float) -> Path:
+    """Curves of two observables: a reference, and a sample that is so much higher."""
+    lines = ["observable,sample,unit,low,high,height,error"]
+    for name, low in (("response", 0.1), ("layer_energy", -0.5)):
+        for label, height in (("reference", 2.0), (sample, 2.0 * factor)):
+            lines += [f"{name},{label},1,{low + k},{low + k + 1},{height},0.1" for k in range(3)]
+    folder.mkdir()
+    (folder / "curves.csv").write_text("\n".join(lines))
+    return folder
+
+
+def test_draw_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = SimpleNamespace(**runpy.run_path(str(TOOLS / "draw_curves.py")))
+    reports = [_report(tmp_path / "a", "one", 1.1), _report(tmp_path / "b", "two", 0.9)]
+    figure = tool.picture(reports, ["response", "layer_energy"])
+    upper, _, lower, right = figure.axes
+    assert [text.get_text() for text in upper.get_legend().get_texts()] == ["one", "two"]
+    drawn = [patch.get_data().values.tolist() for patch in lower.patches[1:]]
+    assert drawn == [pytest.approx([1.1] * 3), pytest.approx([0.9] * 3)]
+    assert lower.get_xlabel() == "Response"
+    assert right.get_xlabel() == "Detector layer"
+    output = tmp_path / "curves.png"
+    arguments = ["draw_curves.py", str(reports[0]), "--output", str(output), "--observables"]
+    monkeypatch.setattr(sys, "argv", [*arguments, "response"])
+    tool.main()
+    with Image.open(output) as picture:
+        assert picture.size[0] > 300
+    monkeypatch.setattr(sys, "argv", [*arguments, "hits"])
+    with pytest.raises(SystemExit, match="has no observable 'hits'"):
+        tool.main()
+    other = _report(tmp_path / "c", "three", 1.0)
+    text = (
+        (other / "curves.csv")
+        .read_text()
+        .replace("reference,1,0.1,1.1,2.0", "reference,1,0.1,1.1,3")
+    )
+    (other / "curves.csv").write_text(text)
+    with pytest.raises(SystemExit, match="has another reference"):
+        tool.picture([*reports, other], ["response"])
