@@ -41,7 +41,7 @@ from pointcalo.networks.place import Place
 from pointcalo.networks.profile import Profile
 from pointcalo.networks.seen import SEEN, SEEN_BY_CELLS, Seen, seen_by_cells
 from pointcalo.networks.spectrum import Spectrum
-from pointcalo.networks.turn_share import SMALLEST, TurnShare, promise
+from pointcalo.networks.turn_share import Turn, TurnShare
 from pointcalo.nn.mixture import mixture_log_prob, mixture_sample
 from pointcalo.nn.mlp import mlp
 from pointcalo.showers import Incident, ShowerFrame, Showers, ptr_from_counts
@@ -220,18 +220,13 @@ class CellGenerator(nn.Module):
             noise.logistic(hits.shower, hits.cell, PROPOSAL_STREAM + 1),
         )
         true, drawn = (
-            torch.zeros_like(energy_left).index_add(0, row, energy)
-            / energy_left.clamp_min(SMALLEST)
-            for energy in (relative, drawn)
+            torch.zeros_like(energy_left).index_add(0, row, energy) for energy in (relative, drawn)
         )
-        together = torch.bincount(row, minlength=len(true))
-        several = ((together > 1) & (together < left.flatten())).nonzero()[:, 0]
-        moments = self.spectrum.moments(parameters)
-        promised = promise(moments, row, left.flatten(), energy_left)[several]
-        share = self.share.log_prob(promised, true[several], drawn[several])
-        shower = several // (budget.num_colours * self.geometry.num_layers)
-        zero = torch.zeros(len(budget.counts) // self.geometry.num_layers, device=row.device)
-        return zero.index_add(0, hits.shower, log_prob), zero.index_add(0, shower, share)
+        turns = Turn.of(self.spectrum.moments(parameters), row, left.flatten(), energy_left)
+        share = self.share.log_prob(turns, true, drawn, self.spectrum)
+        num_showers = len(budget.counts) // self.geometry.num_layers
+        energy = log_prob.new_zeros(num_showers).index_add(0, hits.shower, log_prob)
+        return energy, share.reshape(num_showers, -1).sum(dim=1)
 
     def energy_parameters(
         self,

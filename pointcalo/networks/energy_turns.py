@@ -9,7 +9,7 @@ from pointcalo.networks.edges import Cells
 from pointcalo.networks.outlook import Outlook
 from pointcalo.networks.seen import Seen
 from pointcalo.networks.spectrum import Spectrum
-from pointcalo.networks.turn_share import SMALLEST, TurnShare, promise
+from pointcalo.networks.turn_share import Turn, TurnShare
 from pointcalo.showers.noise import Noise
 
 ENERGY_STREAM = 12  # and 13
@@ -51,46 +51,32 @@ def draw_excess(
             noise.uniform(shower[:, None], counter, ENERGY_STREAM),
             noise.logistic(shower[:, None], counter, ENERGY_STREAM + 1),
         )
-        moments = spectrum.moments(parameters)
-        proposal = _proposal(share, drawn, moments, here, budget, noise, turn)
+        energy_left = budget.excess_left.clamp_min(0.0) / budget.threshold
+        now = Turn.of(spectrum.moments(parameters), here, budget.hits_left, energy_left)
+        total = drawn.new_zeros(len(energy_left), proposals).index_add(0, here, drawn)
+        odds = share.log_odds(now, total, spectrum)
+        proposal = _proposal(now, total, odds, noise, turn)
         relative[rows] = drawn.gather(1, proposal[here][:, None])[:, 0]
         budget.spend(here, relative[rows] * budget.threshold[here])
         seen.learn(edges.where(hits.turn[edges.source] == turn), relative)
     return rescale(relative * budget.threshold[segment], segment, budget)
 
 
-def _proposal(
-    share: TurnShare,
-    drawn: Tensor,
-    moments: tuple[Tensor, Tensor],
-    segment: Tensor,
-    budget: Budget,
-    noise: Noise,
-    turn: int,
-) -> Tensor:
-    """Which of the proposals ``[R, M]`` of a turn each layer takes, ``[Q]``.
+def _proposal(turn: Turn, total: Tensor, odds: Tensor, noise: Noise, number: int) -> Tensor:
+    """Which of M proposals each layer takes at its turn of this number, ``[Q]``.
 
-    For a layer's last hits that whose sum is nearest to what is left. For others one of those that
-    leave some energy: of a hit alone any, of several by the odds of their sum.
+    For a layer's last hits that whose sum ``total [Q, M]`` is nearest to what is left. For others
+    one of those that leave some energy, by log odds ``[Q, M]``.
     """
-    energy_left = budget.excess_left.clamp_min(0.0) / budget.threshold
-    hits = torch.bincount(segment, minlength=len(energy_left))
-    total = drawn.new_zeros(len(hits), drawn.shape[1]).index_add(0, segment, drawn)
-    several = ((hits > 1) & (hits < budget.hits_left)).nonzero()[:, 0]
-    promised = promise(moments, segment, budget.hits_left, energy_left)[several]
-    odds = torch.zeros_like(total)
-    part = total[several] / energy_left[several, None].clamp_min(SMALLEST)
-    odds[several] = share.log_odds(promised, part)
-    number = torch.arange(len(hits), device=hits.device)[:, None]
-    num_layers, proposals = len(hits) // len(noise), drawn.shape[1]
-    counter = (number % num_layers * 256 + turn) * proposals
-    counter = counter + torch.arange(proposals, device=hits.device)
-    chance = noise.uniform(number // num_layers, counter, SHARE_STREAM)
+    segment = torch.arange(len(total), device=total.device)[:, None]
+    num_layers, proposals = len(total) // len(noise), total.shape[1]
+    counter = (segment % num_layers * 256 + number) * proposals
+    counter = counter + torch.arange(proposals, device=total.device)
+    chance = noise.uniform(segment // num_layers, counter, SHARE_STREAM)
     score = odds - torch.log(-torch.log(chance))  # the largest: drawn with these odds
-    score = score.masked_fill(total >= energy_left[:, None], -torch.inf)
-    nearest = (total - energy_left[:, None]).abs().argmin(dim=1)
-    taken = torch.where(score.isneginf().all(dim=1), total.argmin(dim=1), score.argmax(dim=1))
-    return torch.where(hits == budget.hits_left, nearest, taken)
+    nearest = (total - turn.energy_left[:, None]).abs().argmin(dim=1)
+    taken = torch.where(odds.isneginf().all(dim=1), total.argmin(dim=1), score.argmax(dim=1))
+    return torch.where(turn.hits == turn.hits_left, nearest, taken)
 
 
 def rescale(excess: Tensor, segment: Tensor, budget: Budget) -> Tensor:

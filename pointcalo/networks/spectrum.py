@@ -59,6 +59,11 @@ class Spectrum(nn.Module):
         """Log density in y of energies ``[...]``."""
         return mixture_log_prob(parameters, self._coordinate(torch.log(relative + EPS)), low=0.0)
 
+    def log_slope(self, relative: Tensor) -> Tensor:
+        """Log of the slope of y in the value, at energies ``[...]``."""
+        knot = self._knot(torch.log(relative + EPS))
+        return torch.log(STEP / (self.knots[knot + 1] - self.knots[knot]))
+
     def sample(self, parameters: Tensor, choice: Tensor, noise: Tensor) -> Tensor:
         """Energies ``[...]`` from uniform and logistic numbers, as `mixture_sample` takes them."""
         return self._energy(mixture_sample(parameters, choice, noise, low=0.0))
@@ -75,10 +80,14 @@ class Spectrum(nn.Module):
         mean = (weight * energy).sum(dim=-1)
         return mean, (weight * (energy - mean[..., None]) ** 2).sum(dim=-1)
 
+    def _knot(self, value: Tensor) -> Tensor:
+        """The last knot that is not above the value, and not the last of all."""
+        knot = torch.searchsorted(self.knots, value.contiguous(), right=True) - 1
+        return knot.clamp(0, KNOTS - 2)
+
     def _coordinate(self, value: Tensor) -> Tensor:
         """Y of values."""
-        knot = torch.searchsorted(self.knots, value.contiguous(), right=True) - 1
-        knot = knot.clamp(0, KNOTS - 2)
+        knot = self._knot(value)
         low, high = self.knots[knot], self.knots[knot + 1]
         return (knot + (value - low) / (high - low)).clamp_min(0.0) * STEP
 

@@ -77,7 +77,7 @@ def delay(hits: CellHits) -> Tensor:
     [
         (radius, "occupancy.cell.weight"),
         (loneliness, "occupancy.cell.weight"),
-        (energy_far_out, "energy.head.2.bias"),
+        (energy_far_out, "energy.cell.weight"),
         (delay, "time.2.bias"),
     ],
 )
