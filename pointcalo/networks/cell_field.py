@@ -25,8 +25,19 @@ class CellField(nn.Module):
         self.head = mlp([width, width, size_out])
 
     def layer(self, context: Tensor, brief: Tensor) -> Tensor:
-        """What a layer adds to its cells: ``[..., W]``, ``[..., 19]`` to ``[..., W]``."""
+        """What a layer adds to its cells: ``[..., W]``, ``[..., 25]`` to ``[..., W]``."""
         return self.shared(torch.relu(context + self.brief(brief)))
+
+    def layer_of(self, segment: Tensor, context: Tensor, brief: Tensor) -> Tensor:
+        """What their segments add to cells ``[C]``: ``[C, W]``, from ``[Q, W]``, ``[Q, 25]``.
+
+        Only these segments are looked at.
+        """
+        is_there = torch.zeros(len(context), dtype=torch.bool, device=segment.device)
+        is_there[segment] = True
+        rows = is_there.nonzero()[:, 0]
+        place = is_there.cumsum(0) - 1
+        return self.layer(context[rows], brief[rows])[place[segment]]
 
     def forward(self, layer: Tensor, place: Tensor, seen: Tensor) -> Tensor:
         """Outputs ``[C, O]`` of cells, given `layer` of each ``[C, W]``."""

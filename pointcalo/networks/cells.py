@@ -249,7 +249,8 @@ class CellGenerator(nn.Module):
         row = hits.segment * budget.num_colours + hits.step
         seen = self.seen(hits, among, context, place)
         seen.learn(ahead, relative)
-        return self.energy(layer[row], place, seen.features()), left, excess_left
+        every = torch.arange(len(hits), device=row.device)
+        return self.energy(layer[row], place, seen.features(every)), left, excess_left
 
     def imitated(
         self, latent: Tensor, incident: Incident, profile: Profile, noise: Noise

@@ -139,6 +139,12 @@ class Edges:
         return flat.index_add(0, slot, weight).reshape(num_targets, KINDS)
 
 
+def by_turn(turn: Tensor, num_turns: int = 0) -> list[Tensor]:
+    """Which rows ``[R]`` belong to each turn, in their order; so many turns, or up to the last."""
+    sizes = torch.bincount(turn, minlength=num_turns).tolist()
+    return list(torch.argsort(turn, stable=True).split(sizes))
+
+
 def _mark(key: Tensor, size: int) -> Tensor:
     """A place for each key in a table of a power of two; keys may share one."""
     return (key * SPREAD >> 24) & (size - 1)

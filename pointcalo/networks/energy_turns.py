@@ -5,7 +5,7 @@ from torch import Tensor
 
 from pointcalo.networks.budget import Budget
 from pointcalo.networks.cell_field import CellField
-from pointcalo.networks.edges import Cells
+from pointcalo.networks.edges import Cells, by_turn
 from pointcalo.networks.outlook import Outlook
 from pointcalo.networks.seen import Seen
 from pointcalo.networks.spectrum import Spectrum
@@ -32,18 +32,19 @@ def draw_excess(
     """Excess energies of the hits in MeV ``[H]``, which sum to the profile in every layer."""
     segment = hits.segment
     relative = torch.zeros(len(hits), device=place.device)
-    coming, edges = outlook.features(), seen.edges
-    for turn in range(2 * budget.num_colours):
+    coming, edges, num_turns = outlook.features(), seen.edges, 2 * budget.num_colours
+    hits_of = by_turn(hits.turn, num_turns)
+    edges_from = by_turn(hits.turn[edges.source], num_turns)
+    for turn in range(num_turns):
         if turn == budget.num_colours:  # the energies in even layers are known
             ahead = edges.where(hits.turn[edges.source] < turn)
             outlook.add_edges(ahead, hits[ahead.target], torch.log1p(relative[ahead.source]))
             coming = outlook.features()
-        rows = (hits.turn == turn).nonzero()[:, 0]
+        rows = hits_of[turn]
         here = segment[rows]
-        layer = field.layer(
-            context, budget.brief(turn % budget.num_colours, coming, with_energy=True)
-        )
-        parameters = field(layer[here], place[rows], seen.features()[rows])
+        brief = budget.brief(turn % budget.num_colours, coming, with_energy=True)
+        layer = field.layer_of(here, context, brief)
+        parameters = field(layer, place[rows], seen.features(rows))
         number = torch.arange(proposals, device=rows.device)
         shower, counter = hits.shower[rows], hits.cell[rows, None] * proposals + number
         drawn = spectrum.sample(
@@ -58,7 +59,7 @@ def draw_excess(
         proposal = _proposal(now, total, odds, noise, turn)
         relative[rows] = drawn.gather(1, proposal[here][:, None])[:, 0]
         budget.spend(here, relative[rows] * budget.threshold[here])
-        seen.learn(edges.where(hits.turn[edges.source] == turn), relative)
+        seen.learn(edges.where(edges_from[turn]), relative)
     return rescale(relative * budget.threshold[segment], segment, budget)
 
 

@@ -86,9 +86,9 @@ class SeenInGraph(Seen):
         super().learn(edges, relative)
         self.heard = self.heard + self.energies(self.hidden, relative, edges)
 
-    def features(self) -> Tensor:
-        """``[H, 24 + V]``."""
-        return torch.cat([super().features(), self.heard], dim=-1)
+    def features(self, rows: Tensor) -> Tensor:
+        """Of these hits ``[R]``: ``[R, 24 + V]``."""
+        return torch.cat([super().features(rows), self.heard[rows]], dim=-1)
 
 
 class GraphGenerator(CellGenerator):

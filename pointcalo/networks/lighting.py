@@ -134,7 +134,7 @@ class Lighting:
 
     def _logit(self, cells: Cells, uv: Tensor, edges: Edges, brief: Tensor) -> Tensor:
         """Log odds of cells to be lit, ``[C]``."""
-        layer = self.field.layer(self.context, brief)[cells.segment]
+        layer = self.field.layer_of(cells.segment, self.context, brief)
         area = self.pool.geometry.area(cells.cell)
         place = self.place(uv, self.budget.centre[cells.segment], area)
         return self.field(layer, place, self.sight(self.lit, edges, uv))[:, 0]

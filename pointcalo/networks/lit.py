@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from pointcalo.networks.edges import Cells, Edges
+from pointcalo.networks.edges import Cells, Edges, by_turn
 
 
 class Lit:
@@ -20,6 +20,7 @@ class Lit:
         self._hits = [Cells(*[none] * 6)]
         self._edges = [Edges(*[none] * 3)]
         self._turns = [none]
+        self._rows: list[list[Tensor]] = []
         self._number = 0
 
     def add(self, hits: Cells, edges: Edges, turn: Tensor) -> None:
@@ -31,8 +32,10 @@ class Lit:
 
     def towards(self, turn: int) -> Edges:
         """The edges to cells of a turn, with keys as targets."""
-        parts = zip(self._edges, self._turns, strict=True)
-        return Edges.join([edges.where(turns == turn) for edges, turns in parts])
+        self._rows += [by_turn(turns) for turns in self._turns[len(self._rows) :]]
+        parts = zip(self._edges, self._rows, strict=True)
+        some = [edges.where(rows[turn]) for edges, rows in parts if turn < len(rows)]
+        return Edges.join([self._edges[0], *some])
 
     def all(self) -> tuple[Cells, Edges]:
         """All hits and all edges, with keys as targets."""

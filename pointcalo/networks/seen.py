@@ -38,11 +38,13 @@ class Seen:
     def learn(self, edges: Edges, relative: Tensor) -> None:
         """Add the energies of the edges' sources, excess over threshold in thresholds ``[H]``."""
         energy = relative[edges.source]
-        self.known = self.known + edges.count(self.num_hits)
-        self.log_energy = self.log_energy + edges.count(self.num_hits, torch.log1p(energy))
-        self.energy = self.energy + edges.count(self.num_hits, energy)
+        slot = edges.target * KINDS + edges.kind
+        self.known.view(-1).index_add_(0, slot, torch.ones_like(energy))
+        self.log_energy.view(-1).index_add_(0, slot, torch.log1p(energy))
+        self.energy.view(-1).index_add_(0, slot, energy)
 
-    def features(self) -> Tensor:
-        """``[H, 24]``."""
-        parts = [self.present, self.known, self.log_energy, torch.log1p(self.energy)]
+    def features(self, rows: Tensor) -> Tensor:
+        """Of these hits ``[R]``: ``[R, 24]``."""
+        parts = [self.present, self.known, self.log_energy]
+        parts = [*(part[rows] for part in parts), torch.log1p(self.energy[rows])]
         return torch.cat(parts, dim=-1)
