@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from pointcalo.networks.budget import EPS
-from pointcalo.networks.spectrum import KNOTS, RARE, STEP, Spectrum
+from pointcalo.networks.spectrum import KNOTS, LEAST, LOW, STEP, Spectrum
 
-EXPONENTIAL = torch.tensor([0.0, -5.0, 0.0])  # a logistic cut far out in its tail: exp(-y)
+STANDARD = torch.zeros(3)  # the standard logistic
 
 
 def _energies(number: int) -> torch.Tensor:
@@ -26,12 +26,12 @@ def fitted() -> Spectrum:
     return spectrum
 
 
-def test_the_training_spectrum_is_one_exponential(fitted: Spectrum) -> None:
+def test_the_training_spectrum_is_the_standard_logistic(fitted: Spectrum) -> None:
     """Drawn from it, the edges of the peak are as sharp as they were."""
     number = 40000
     seed = torch.Generator().manual_seed(4)
     uniform = torch.rand(2, number, generator=seed, dtype=torch.float64).float()
-    drawn = fitted.sample(EXPONENTIAL.expand(number, 3), uniform[0], torch.logit(uniform[1]))
+    drawn = fitted.sample(STANDARD.expand(number, 3), uniform[0], torch.logit(uniform[1]))
     edges = torch.tensor([0.0, 0.5, 0.9, 1.0, 1.05, 1.1, 1.2, 1.3, 2.0, 5.0, 50.0])
     made, true = (torch.histogram(x, edges).hist for x in (drawn, _energies(number)))
     assert bool(((made - true).abs() < 4 * (made + true).sqrt()).all()), (made, true)
@@ -42,15 +42,16 @@ def test_energies_there_and_back(fitted: Spectrum) -> None:
     y = fitted._coordinate(value)
     torch.testing.assert_close(fitted._value(y), value, atol=1e-5, rtol=0)
     assert bool((y.diff() > 0).all())
-    assert y[0] == 0
+    assert float(y[0]) == pytest.approx(LOW, abs=1e-6)
 
 
 def test_density_is_that_of_the_coordinate(fitted: Spectrum) -> None:
-    """exp(-y) everywhere, for a mixture that says just this."""
+    """For the mixture that is the training spectrum itself."""
     energy = torch.tensor([0.01, 1.1, 6.0])
     y = fitted._coordinate(torch.log(energy + EPS))
-    got = fitted.log_prob(EXPONENTIAL.expand(3, 3), energy)
-    torch.testing.assert_close(got, -y, atol=0.01, rtol=0)
+    got = fitted.log_prob(STANDARD.expand(3, 3), energy)
+    expected = -y - 2.0 * torch.log1p(torch.exp(-y)) + math.log1p(math.exp(LOW))
+    torch.testing.assert_close(got, expected, atol=1e-4, rtol=0)
 
 
 def test_moments_of_narrow_mixtures(fitted: Spectrum) -> None:
@@ -77,10 +78,12 @@ def test_following_moves_values_as_the_mixture_moves(fitted: Spectrum) -> None:
     assert parameters.grad is not None
     step = 0.1 * STEP
     slope = (value(1.0 + step) - value(1.0 - step)) / (2 * step)
-    torch.testing.assert_close(parameters.grad[:, 1], slope, rtol=0.05, atol=0.01)
+    torch.testing.assert_close(
+        parameters.grad[:, 1], slope, rtol=0.2, atol=0.01
+    )  # it bends at knots
 
 
-@pytest.mark.parametrize("number", [0, 1, RARE])
+@pytest.mark.parametrize("number", [0, 1, LEAST - 1])
 def test_few_hits_change_nothing(number: int) -> None:
     spectrum = Spectrum()
     spectrum.fit(torch.ones(number))
@@ -93,6 +96,6 @@ def test_one_energy_only() -> None:
     spectrum.fit(torch.full((5000,), 2.0))
     assert len(spectrum.knots) == KNOTS
     assert bool((spectrum.knots.diff() > 0).all())
-    drawn = spectrum.sample(EXPONENTIAL.expand(2, 3), torch.zeros(2), torch.tensor([0.0, 2.0]))
+    drawn = spectrum.sample(STANDARD.expand(2, 3), torch.zeros(2), torch.tensor([0.0, 2.0]))
     torch.testing.assert_close(drawn, torch.full((2,), 2.0), atol=2e-3, rtol=0)
     assert math.isclose(float(spectrum.knots[0]), math.log(EPS), rel_tol=1e-6)
