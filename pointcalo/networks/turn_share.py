@@ -1,9 +1,10 @@
 """How much of a layer's remaining energy the hits of one turn take together.
 
 The hits of a turn are drawn independently of one another. Their energies have the right means, but
-their sum fluctuates too much: it may even exceed what the layer has left. Hence two densities of
-logit(sum / left), of true sums and of drawn ones: several proposals are drawn, and one of them is
-taken with their ratio as its odds (sampling importance resampling; Rubin 1987,
+their sum fluctuates too much: it may even exceed what the layer has left, and that of a single hit
+as well: the density of its energy ends softly where it should end for certain. Hence two densities
+of logit(sum / left), of true sums and of drawn ones: several proposals are drawn, and one of them
+is taken with their ratio as its odds (sampling importance resampling; Rubin 1987,
 doi:10.2307/2289460). Both are smooth, and what they miss of a sum's density, the peaks of minimum
 ionising particles above all, cancels in the ratio: the hits' own densities have it.
 
@@ -66,9 +67,9 @@ class Turn:
         return cls(torch.stack(promise, dim=-1), hits, hits_left, energy_left)
 
     @property
-    def several(self) -> Tensor:
-        """Which have several hits, and leave several."""
-        return ((self.hits > 1) & (self.hits < self.hits_left - 1)).nonzero()[:, 0]
+    def leaving_several(self) -> Tensor:
+        """Which leave several hits."""
+        return ((self.hits > 0) & (self.hits < self.hits_left - 1)).nonzero()[:, 0]
 
     @property
     def leaving_one(self) -> Tensor:
@@ -93,11 +94,10 @@ class TurnShare(nn.Module):
     def log_prob(self, turn: Turn, true: Tensor, drawn: Tensor, spectrum: Spectrum) -> Tensor:
         """Log densities of true and of drawn sums of turns ``[G]``, summed, ``[G]``.
 
-        Drawn sums of all that is left or more, which sampling never takes, do not count; nor do
-        turns of a hit alone that leave more than one.
+        Drawn sums of all that is left or more, which sampling never takes, do not count.
         """
         log_prob = torch.zeros_like(turn.energy_left)
-        rows, one = turn.several, turn.leaving_one
+        rows, one = turn.leaving_several, turn.leaving_one
         value = (_logit(turn, energy, rows) for energy in (true, drawn))
         of_true, of_drawn = (
             mixture_log_prob(density(turn.promise[rows]), share)
@@ -114,11 +114,10 @@ class TurnShare(nn.Module):
     def log_odds(self, turn: Turn, drawn: Tensor, spectrum: Spectrum) -> Tensor:
         """Log density of drawn sums ``[G, M]`` as true ones, less that as drawn ones.
 
-        -inf for sums of all that is left or more; else 0 for a hit alone that leaves more than one,
-        and for last hits.
+        -inf for sums of all that is left or more; else 0 for last hits.
         """
         odds = torch.zeros_like(drawn)
-        rows, one = turn.several, turn.leaving_one
+        rows, one = turn.leaving_several, turn.leaving_one
         value = _logit(turn, drawn, rows)
         of_true = mixture_log_prob(self.true(turn.promise[rows])[:, None], value)
         odds[rows] = of_true - mixture_log_prob(self.drawn(turn.promise[rows])[:, None], value)

@@ -36,8 +36,8 @@ def test_promise_sums_the_hits_of_a_group() -> None:
 
 
 def test_what_turns_leave() -> None:
-    turn = _turn([1, 1, 2, 2, 3, 0], [1, 2, 3, 4, 3, 1], [9.0] * 6)
-    assert turn.several.tolist() == [3]
+    turn = _turn([1, 1, 2, 2, 3, 0, 1], [1, 2, 3, 4, 3, 1, 3], [9.0] * 7)
+    assert turn.leaving_several.tolist() == [3, 6]
     assert turn.leaving_one.tolist() == [1, 2]
 
 
