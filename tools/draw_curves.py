@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from pointcalo.validation.observables import OBSERVABLES, Observable
 from pointcalo.validation.report.curves import Curve, ratio
 from pointcalo.validation.report.drawing import REFERENCE_COLOUR, STYLE, looks, quantity
-from pointcalo.validation.report.figures import FALLING
+from pointcalo.validation.report.figures import FALLING, draw_band
 
 OBSERVABLE = {observable.name: observable for observable in OBSERVABLES}
 REFERENCE = "reference"
@@ -42,20 +42,20 @@ def read(report: Path) -> dict[str, dict[str, Curve]]:
     return found
 
 
-def together(reports: list[Path], name: str) -> dict[str, Curve]:
+def together(reports: dict[Path, dict[str, dict[str, Curve]]], name: str) -> dict[str, Curve]:
     """The curves of an observable in all reports, the reference first.
 
     Raises:
         SystemExit: a report lacks the observable, or has another reference.
     """
     curves: dict[str, Curve] = {}
-    for report in reports:
-        own = read(report).get(name)
+    for report, observables in reports.items():
+        own = observables.get(name)
         if own is None:
             raise SystemExit(f"{report}: has no observable {name!r}; look into its curves.csv")
         first = curves.setdefault(REFERENCE, own[REFERENCE])
         if not np.array_equal(first.height, own[REFERENCE].height, equal_nan=True):
-            raise SystemExit(f"{report}: has another reference than {reports[0]}")
+            raise SystemExit(f"{report}: has another reference than {next(iter(reports))}")
         curves |= own
     return curves
 
@@ -65,19 +65,10 @@ def draw(upper: Axes, lower: Axes, curves: dict[str, Curve], name: str) -> None:
     observable, reference = OBSERVABLE[name], curves[REFERENCE]
     upper.stairs(reference.height, reference.edges, fill=True, color=REFERENCE_COLOUR, alpha=0.2)
     samples = {label: curve for label, curve in curves.items() if label != REFERENCE}
-    one, band = ratio(reference, reference)
-    lower.stairs(
-        one + band,
-        reference.edges,
-        baseline=one - band,
-        fill=True,
-        color=REFERENCE_COLOUR,
-        alpha=0.3,
-    )
+    draw_band(lower, reference)
     for (label, curve), (colour, line, _) in zip(samples.items(), looks(len(samples)), strict=True):
         upper.stairs(curve.height, curve.edges, color=colour, linestyle=line, label=label)
         lower.stairs(ratio(curve, reference)[0], curve.edges, color=colour, linestyle=line)
-    lower.axhline(1.0, color=REFERENCE_COLOUR, linewidth=0.8)
     lower.set_ylim(1 - APART, 1 + APART)
     lower.set_xlim(reference.edges[0], reference.edges[-1])
     if is_layered(reference, observable):
@@ -98,6 +89,7 @@ def is_layered(curve: Curve, observable: Observable) -> bool:
 
 def picture(reports: list[Path], names: list[str]) -> Figure:
     """The figure of these observables in these reports."""
+    read_once = {report: read(report) for report in reports}
     rows, columns = -(-len(names) // COLUMNS), min(len(names), COLUMNS)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.0 * columns, 4.2 * rows), layout="constrained")
@@ -109,7 +101,7 @@ def picture(reports: list[Path], names: list[str]) -> Figure:
             upper, lower = grid[2 * row : 2 * row + 2, column]
             upper.sharex(lower)
             upper.tick_params(labelbottom=False)
-            draw(upper, lower, together(reports, name), name)
+            draw(upper, lower, together(read_once, name), name)
         for axes in grid.T.flat[2 * len(names) :]:
             axes.axis("off")
         grid[0, 0].legend(fontsize=9)

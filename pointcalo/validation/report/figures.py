@@ -91,18 +91,9 @@ def _draw_peaks(axes: Axes, labels: Sequence[str], peaks: Mapping[str, MipPeak])
 
 
 def _draw_ratio(axes: Axes, reference: Curve, generated: Sequence[Curve]) -> None:
-    one, band = ratio(reference, reference)
+    draw_band(axes, reference)
     centres = (reference.edges[1:] + reference.edges[:-1]) / 2
     width = np.diff(reference.edges)
-    axes.stairs(
-        one + band,
-        reference.edges,
-        baseline=one - band,
-        fill=True,
-        color=REFERENCE_COLOUR,
-        alpha=0.3,
-    )
-    axes.axhline(1.0, color=REFERENCE_COLOUR, linewidth=0.8)
     apart = []
     for number, (curve, (colour, _, marker)) in enumerate(
         zip(generated, looks(len(generated)), strict=True), start=1
@@ -115,6 +106,20 @@ def _draw_ratio(axes: Axes, reference: Curve, generated: Sequence[Curve]) -> Non
     half = float(np.clip(1.6 * np.quantile(apart, 0.9), 0.1, 1.0)) if len(apart) else 0.1
     axes.set_ylim(1 - half, 1 + half)
     axes.set_ylabel("ratio")
+
+
+def draw_band(axes: Axes, reference: Curve) -> None:
+    """The reference's own errors about the ratio 1."""
+    one, band = ratio(reference, reference)
+    axes.stairs(
+        one + band,
+        reference.edges,
+        baseline=one - band,
+        fill=True,
+        color=REFERENCE_COLOUR,
+        alpha=0.3,
+    )
+    axes.axhline(1.0, color=REFERENCE_COLOUR, linewidth=0.8)
 
 
 def _scale(axes: Axes, observable: Observable, curves: list[Curve], *, layered: bool) -> None:
