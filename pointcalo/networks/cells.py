@@ -34,7 +34,7 @@ from pointcalo.networks.energy_turns import draw_excess
 from pointcalo.networks.following import followed
 from pointcalo.networks.lighting import Lighting
 from pointcalo.networks.lit import Lit, Sight
-from pointcalo.networks.order import cells_about_own_axis, outwards
+from pointcalo.networks.order import outwards
 from pointcalo.networks.outlook import Outlook
 from pointcalo.networks.place import SIZE as PLACE
 from pointcalo.networks.place import Place
@@ -133,7 +133,7 @@ class CellGenerator(nn.Module):
         profile = Profile.of(showers, geometry, mirror)
         contexts = self.contexts(showers.incident, profile, latent)
         budget = Budget(geometry, profile)
-        order = outwards(geometry, frame, budget)
+        order, *about_axis = outwards(geometry, frame, budget)
         pool = Pool(geometry, frame, profile.counts, order, noise, near=self.near)
         hits = Cells.of(geometry, showers.index, showers.cell, order)
         edges = edges_beside(geometry, frame, hits)
@@ -146,11 +146,11 @@ class CellGenerator(nn.Module):
             self.delay(showers),
         )
         zero = torch.zeros(len(showers), device=latent.device)
-        uv = pool.uv(hits)
         energy, share = self._energy_terms(
             hits, edges, uv, budget, contexts[1], place, relative, noise
         )
-        occupancy, number = self._occupancy(pool, hits, edges, budget, contexts[0])
+        outlook = self.outlook_on(*about_axis, budget)
+        occupancy, number = self._occupancy(pool, hits, edges, budget, outlook, contexts[0])
         return {
             "occupancy": occupancy,
             "number": number,
@@ -160,7 +160,13 @@ class CellGenerator(nn.Module):
         }
 
     def _occupancy(
-        self, pool: Pool, hits: Cells, edges: Edges, budget: Budget, context: Tensor
+        self,
+        pool: Pool,
+        hits: Cells,
+        edges: Edges,
+        budget: Budget,
+        outlook: Outlook,
+        context: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Log likelihoods of which cells are lit (composite) and of how many, each ``[S]``."""
         hit_key = hits.key(self.geometry.num_cells)
@@ -175,7 +181,6 @@ class CellGenerator(nn.Module):
         cells = pool.cells(key)
         uv = pool.uv(cells)
         left, excess_left = budget.true_left(hits.segment, hits.step)
-        outlook = self.outlook_on_cells(pool.frame, budget, pool.order)
         outlook.add_edges(edges, beside[ahead])
         brief = budget.true_briefs(left, excess_left, outlook.features())
         layer = self.occupancy.layer(context[:, None], brief).flatten(0, 1)
@@ -249,8 +254,7 @@ class CellGenerator(nn.Module):
         row = hits.segment * budget.num_colours + hits.step
         seen = self.seen(hits, among, context, place)
         seen.learn(ahead, relative)
-        every = torch.arange(len(hits), device=row.device)
-        return self.energy(layer[row], place, seen.features(every)), left, excess_left
+        return self.energy(layer[row], place, seen.features(slice(None))), left, excess_left
 
     def imitated(
         self, latent: Tensor, incident: Incident, profile: Profile, noise: Noise
@@ -289,11 +293,6 @@ class CellGenerator(nn.Module):
             place: of the hits, ``[H, 21]``.
         """
         return Seen(self.visible(among), len(hits))
-
-    def outlook_on_cells(self, frame: ShowerFrame, budget: Budget, order: Tensor) -> Outlook:
-        """The outlook on cells before any is lit, with colours in an order ``[S L, K]``."""
-        shower, cell, uv = cells_about_own_axis(self.geometry, frame, budget)
-        return self.outlook_on(Cells.of(self.geometry, shower, cell, order), uv, budget)
 
     def outlook_on(self, cells: Cells, uv: Tensor, budget: Budget) -> Outlook:
         """The outlook on cells, or on hits before any energy is drawn."""
@@ -337,7 +336,7 @@ class CellGenerator(nn.Module):
         frame = ShowerFrame(incident, geometry.layer_z)
         contexts = self.contexts(incident, profile, latent)
         budget = Budget(geometry, profile)
-        order = outwards(geometry, frame, budget)
+        order, *about_axis = outwards(geometry, frame, budget)
         pool = Pool(geometry, frame, profile.counts, order, noise, near=self.near, beyond=beyond)
         lighting = Lighting(
             self.occupancy,
@@ -347,7 +346,7 @@ class CellGenerator(nn.Module):
             budget,
             contexts[0],
             self.sight(frame, budget, contexts[0]),
-            self.outlook_on_cells(frame, budget, order),
+            self.outlook_on(*about_axis, budget),
             noise,
         )
         hits, edges = lighting.hits()

@@ -19,6 +19,7 @@ from pointcalo.networks.cell_hits import CellHits, centred
 from pointcalo.networks.edges import Cells, edges_beside
 from pointcalo.networks.lit import Lit
 from pointcalo.networks.order import outwards
+from pointcalo.networks.outlook import Outlook
 from pointcalo.networks.profile import Profile
 from pointcalo.nn.mixture import mixture_follow
 from pointcalo.showers import ShowerFrame, Showers
@@ -41,7 +42,7 @@ def followed(
     made = generator.real(showers)
     budget = Budget(generator.geometry, profile)
     frame = ShowerFrame(showers.incident, generator.geometry.layer_z)
-    order = outwards(generator.geometry, frame, budget)
+    order, *about_axis = outwards(generator.geometry, frame, budget)
     cells = Cells.of(generator.geometry, showers.index, showers.cell, order)
     made = replace(made, cells=cells)
     contexts = generator.contexts(showers.incident, profile, latent)
@@ -52,7 +53,8 @@ def followed(
     )
     energy = generator.spectrum.follow(parameters, made.log_energy)
     time = generator.time_parameters(place, relative, contexts[1][cells.segment])
-    logit = _lit_logit(generator, made, frame, budget, order, contexts[0], place)
+    outlook = generator.outlook_on(*about_axis, budget)
+    logit = _lit_logit(generator, made, frame, budget, order, outlook, contexts[0], place)
     log_p = functional.logsigmoid(logit)
     return replace(
         made,
@@ -68,12 +70,12 @@ def _lit_logit(
     frame: ShowerFrame,
     budget: Budget,
     order: Tensor,
+    outlook: Outlook,
     context: Tensor,
     place: Tensor,
 ) -> Tensor:
     """Log odds of each hit's cell to be lit, given the hits of earlier turns, ``[H]``."""
     cells, edges = made.cells, made.edges
-    outlook = generator.outlook_on_cells(frame, budget, order)
     towards = edges_beside(generator.geometry, frame, cells)
     beside = Cells.of_keys(generator.geometry, towards.target, order)
     ahead = (beside.turn > cells.turn[towards.source]).nonzero()[:, 0]

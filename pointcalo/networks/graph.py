@@ -86,7 +86,7 @@ class SeenInGraph(Seen):
         super().learn(edges, relative)
         self.heard = self.heard + self.energies(self.hidden, relative, edges)
 
-    def features(self, rows: Tensor) -> Tensor:
+    def features(self, rows: Tensor | slice) -> Tensor:
         """Of these hits ``[R]``: ``[R, 24 + V]``."""
         return torch.cat([super().features(rows), self.heard[rows]], dim=-1)
 

@@ -43,7 +43,7 @@ class Seen:
         self.log_energy.view(-1).index_add_(0, slot, torch.log1p(energy))
         self.energy.view(-1).index_add_(0, slot, energy)
 
-    def features(self, rows: Tensor) -> Tensor:
+    def features(self, rows: Tensor | slice) -> Tensor:
         """Of these hits ``[R]``: ``[R, 24]``."""
         parts = [self.present, self.known, self.log_energy]
         parts = [*(part[rows] for part in parts), torch.log1p(self.energy[rows])]

@@ -98,11 +98,8 @@ class TurnShare(nn.Module):
         """
         log_prob = torch.zeros_like(turn.energy_left)
         rows, one = turn.leaving_several, turn.leaving_one
-        value = (_logit(turn, energy, rows) for energy in (true, drawn))
-        of_true, of_drawn = (
-            mixture_log_prob(density(turn.promise[rows]), share)
-            for density, share in zip((self.true, self.drawn), value, strict=True)
-        )
+        of_true = mixture_log_prob(self.true(turn.promise[rows]), _logit(turn, true, rows))
+        of_drawn = mixture_log_prob(self.drawn(turn.promise[rows]), _logit(turn, drawn, rows))
         possible = drawn < turn.energy_left
         log_prob[rows] = of_true + torch.where(possible[rows], of_drawn, 0.0)
         rest, drawn_rest = (turn.energy_left[one] - energy[one] for energy in (true, drawn))

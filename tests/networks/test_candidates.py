@@ -27,7 +27,7 @@ def _pool(geometry: Geometry, showers: Showers, seed: int = 1) -> Pool:
         geometry,
         frame,
         profile.counts,
-        outwards(geometry, frame, Budget(geometry, profile)),
+        outwards(geometry, frame, Budget(geometry, profile))[0],
         Noise.for_showers(seed, torch.arange(len(showers))),
         near=NEAR,
     )

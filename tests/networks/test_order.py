@@ -6,8 +6,7 @@ from networks.showers import blobs
 
 from pointcalo.geometry import Geometry
 from pointcalo.networks.budget import Budget
-from pointcalo.networks.edges import Cells
-from pointcalo.networks.order import cells_about_own_axis, outwards
+from pointcalo.networks.order import outwards
 from pointcalo.networks.profile import Profile
 from pointcalo.showers import ShowerFrame
 
@@ -21,8 +20,7 @@ def test_cells_about_the_own_axis(toy: Geometry) -> None:
     showers = blobs(toy, 5)
     frame = ShowerFrame(showers.incident, toy.layer_z)
     budget = Budget(toy, Profile.of(showers, toy))
-    shower, cell, uv = cells_about_own_axis(toy, frame, budget)
-    cells = Cells.of(toy, shower, cell)
+    _, cells, uv = outwards(toy, frame, budget)
     lit_layers = int((budget.counts > 0).sum())
     assert len(cells) == 19 * lit_layers
     away = torch.linalg.vector_norm(uv - budget.centre[cells.segment], dim=1).view(lit_layers, 19)
@@ -37,11 +35,9 @@ def test_colours_go_outwards_from_the_own_axis(name: str) -> None:
     showers = blobs(geometry, 5)
     frame = ShowerFrame(showers.incident, geometry.layer_z)
     budget = Budget(geometry, Profile.of(showers, geometry))
-    order = outwards(geometry, frame, budget)
+    order, cells, uv = outwards(geometry, frame, budget)
     colours = torch.arange(budget.num_colours).expand_as(order)
     assert torch.equal(order.sort(dim=1).values, colours)
-    shower, cell, uv = cells_about_own_axis(geometry, frame, budget)
-    cells = Cells.of(geometry, shower, cell, order)
     away = torch.linalg.vector_norm(uv - budget.centre[cells.segment], dim=1)
     for segment in cells.segment.unique():
         here = cells.segment == segment
@@ -58,5 +54,6 @@ def test_layers_without_hits_keep_the_order_of_numbers(toy: Geometry) -> None:
     counts = torch.zeros(1, toy.num_layers, dtype=torch.int64)
     showers = blobs(toy, 1)
     budget = Budget(toy, Profile(counts, counts.float(), torch.zeros(1, 4)))
-    order = outwards(toy, ShowerFrame(showers.incident, toy.layer_z), budget)
+    order, cells, _ = outwards(toy, ShowerFrame(showers.incident, toy.layer_z), budget)
     assert torch.equal(order, torch.arange(toy.num_colours).expand_as(order))
+    assert len(cells) == 0

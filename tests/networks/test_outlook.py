@@ -7,7 +7,7 @@ from networks.showers import blobs
 from pointcalo.geometry import Geometry
 from pointcalo.networks.budget import Budget
 from pointcalo.networks.edges import Cells, Edges, edges_beside
-from pointcalo.networks.order import cells_about_own_axis, outwards
+from pointcalo.networks.order import outwards
 from pointcalo.networks.outlook import PLACES, Outlook
 from pointcalo.networks.profile import Profile
 from pointcalo.showers import ShowerFrame
@@ -73,9 +73,7 @@ def test_mirrored_showers_have_the_same_outlook(toy: Geometry) -> None:
         frame = ShowerFrame(showers.incident, toy.layer_z, mirror)
         budget = Budget(toy, Profile.of(showers, toy, mirror))
         outlook = Outlook(budget, adjacent=True)
-        order = outwards(toy, frame, budget)
-        shower, cell, uv = cells_about_own_axis(toy, frame, budget)
-        cells = Cells.of(toy, shower, cell, order)
+        order, cells, uv = outwards(toy, frame, budget)
         outlook.add_places(cells, uv, toy.area(cells.cell), RADIUS)
         hits = Cells.of(toy, showers.index, showers.cell, order)
         edges = edges_beside(toy, frame, hits)
