@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from omegaconf import DictConfig
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
 from tqdm import tqdm
 
 from pointcalo.cli.detector import given_geometry
@@ -16,6 +18,7 @@ from pointcalo.formats.tables.columns import NOT_KEPT
 from pointcalo.geometry import Geometry
 from pointcalo.projection import CountingProjector, Projector, Resegmentation
 from pointcalo.showers import Showers
+from pointcalo.units import GeV
 
 
 def run(config: DictConfig) -> None:
@@ -36,16 +39,17 @@ def run(config: DictConfig) -> None:
     if geometry is not None:
         source.check_geometry(geometry)
     target = None if config.resegment is None else Geometry.load(config.resegment)
+    numbers = _numbers(config, source)
     projector = _projector(config, source, geometry, target)
-    batches = Converted(source, geometry, config.batch, projector)
+    batches = Converted(source, numbers, geometry, config.batch, projector)
     layout = layout_named(config.format)
     lost = layout.write(
         Path(config.output),
         batches,
-        _outgoing(config, source, target),
+        _outgoing(config, source, len(numbers), target),
         conventions(config, target or geometry or named_geometry(source)),
     )
-    print(f"{config.output}: {len(source)} showers, layout {config.format}{batches.report()}")
+    print(f"{config.output}: {len(numbers)} showers, layout {config.format}{batches.report()}")
     if source.assumed:
         print(f"taken for granted: {'; '.join(source.assumed)}")
     more = sorted(set(source.attributes) - set(NOT_KEPT)) if not layout.holds_attributes else []
@@ -62,6 +66,7 @@ class Converted:
 
     Args:
         source: file.
+        numbers: of its showers, ``[K]``.
         geometry: the detector, which has the layers of all points; None: not known.
         batch: showers in memory at a time.
         projector: puts the points on cells; None: they stay as they are.
@@ -70,17 +75,19 @@ class Converted:
     def __init__(
         self,
         source: ShowerFile,
+        numbers: Tensor,
         geometry: Geometry | None,
         batch: int,
         projector: CountingProjector | None,
     ) -> None:
-        self.source, self.geometry = source, geometry
+        self.source, self.numbers, self.geometry = source, numbers, geometry
         self.projector = projector
         self.batch = batch
 
     def __iter__(self) -> Iterator[Showers]:
-        with tqdm(total=len(self.source), unit="shower", desc="convert", disable=None) as bar:
-            for showers in self.source.iterate(self.batch):
+        with tqdm(total=len(self.numbers), unit="shower", desc="convert", disable=None) as bar:
+            for numbers in self.numbers.split(self.batch):
+                showers = self.source.read(numbers)
                 if self.geometry is not None:
                     with faults_named(self.source.path):
                         showers.check_layers(self.geometry.num_layers)
@@ -109,12 +116,33 @@ def _projector(
     return CountingProjector(cells if source.points == "cells" else Projector(target))
 
 
-def _outgoing(config: DictConfig, source: ShowerFile, target: Geometry | None) -> Outgoing:
+def _numbers(config: DictConfig, source: ShowerFile) -> Tensor:
+    """Numbers of the showers that are asked for, ``[K]``."""
+    if config.energy_GeV is None:
+        return torch.arange(len(source))
+    given = config.energy_GeV
+    values = OmegaConf.to_container(given) if OmegaConf.is_list(given) else given
+    numeric = isinstance(values, list) and all(type(value) in (int, float) for value in values)
+    if not (numeric and len(values) == 2 and values[0] < values[1]):
+        raise ValueError(f"energy_GeV: got {values}, expected [low, high], low below high")
+    energy = source.incident().energy / GeV
+    numbers = ((energy >= values[0]) & (energy < values[1])).nonzero()[:, 0]
+    if len(numbers) == 0:
+        raise ValueError(
+            f"energy_GeV: {config.input} has no shower of {values} GeV; it has "
+            f"{float(energy.min()):.4g} to {float(energy.max()):.4g} GeV"
+        )
+    return numbers
+
+
+def _outgoing(
+    config: DictConfig, source: ShowerFile, num_showers: int, target: Geometry | None
+) -> Outgoing:
     attributes = dict(source.attributes)
     if target and source.points == "cells":
         attributes["resegmented_from"] = source.geometry_name
     return Outgoing(
-        num_showers=len(source),
+        num_showers=num_showers,
         points="cells" if config.project or target else source.points,
         source=config.source or source.source,
         geometry_name=target.name if target else source.geometry_name,

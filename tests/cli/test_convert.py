@@ -104,6 +104,9 @@ def test_on_the_cells_of_another_geometry(
         (["resegment=toy", "project=true", "geometry=toy"], "got both, expected one of them"),
         (["geometry=ild"], "made in geometry 'toy', not 'ild': pass geometry=toy"),
         (["output=none/b.h5"], "no folder none, make it first"),
+        (["energy_GeV=3"], "energy_GeV: got 3, expected [low, high], low below high"),
+        (["energy_GeV=[4,1]"], "energy_GeV: got [4, 1], expected [low, high], low below high"),
+        (["energy_GeV=[5,9]"], "energy_GeV: a.h5 has no shower of [5, 9] GeV; it has 1 to 4 GeV"),
         (["input=none.h5"], "none.h5: no such file"),
         (["input=."], ".: is a folder, expected a file of showers"),
     ],
@@ -117,6 +120,16 @@ def test_mistakes(
     error = capsys.readouterr().err
     assert line in error and error.count("\n") == 1
     assert [path.name for path in folder.iterdir()] == ["a.h5"]
+
+
+def test_showers_of_a_range_of_energies(
+    folder: Path, deposits: Showers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["convert", "input=a.h5", "output=b.h5", "energy_GeV=[2,4.5]"]) == 0
+    assert "2 showers" in capsys.readouterr().out
+    assert torch.equal(NativeFile(folder / "b.h5").read().points, deposits[1:].points)
+    assert main(["convert", "input=a.h5", "output=c.h5", "energy_GeV=[1,2]"]) == 0
+    assert torch.equal(NativeFile(folder / "c.h5").read().points, deposits[:1].points)
 
 
 def test_attributes_that_a_layout_has_no_place_for(
