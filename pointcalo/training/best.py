@@ -9,7 +9,7 @@ from torch import Tensor
 
 @dataclass
 class Best:
-    """Averaged weights where a number was lowest: a validation loss, or a judged distance.
+    """Averaged weights where a number was lowest: a validation loss, or that of the judge.
 
     Args:
         loss: that number.

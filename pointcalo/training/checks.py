@@ -15,7 +15,9 @@ from pointcalo.training.state import TrainingState
 from pointcalo.training.validate import judged_terms, validation_terms
 
 Judge = Callable[[Model], dict[str, float]]
-"""Distances of a model's showers from held-out ones by name, each 0 where they are alike."""
+"""Distances of a model's showers from held-out ones by name, each 0 where they are alike; under
+`auc` how well a classifier tells them apart, where there are enough for one."""
+AUC = "auc"
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,8 @@ class Checks:
             self.metrics.append(row)
         check_losses(losses, {name: best.loss for name, best in state.best.items()}, state.step)
         if judge and state.distance is not None:
-            check_judged(state.distance, state.judged.loss, state.step)
-        if is_good(state.distance, state.judged.loss):
+            check_judged(state.distance, state.nearest, state.step)
+        if is_good(state.distance, state.nearest):
             state.mark_good()
         self.checkpoints.save(state, self.processes)
 
@@ -140,10 +142,11 @@ class Checks:
     def _judge(self, state: TrainingState, row: dict[str, float]) -> None:
         began = perf_counter()
         terms = judged_terms(state.ema.model, self.judge, self.processes, seed=self.seed)
-        distance = sum(terms.values()) / len(terms) if terms else inf
-        better = state.take_distance(distance if isfinite(distance) else inf)
-        state.judged_seconds = state.seconds
         row.update({f"judged/{name}": value for name, value in terms.items()})
+        auc = terms.pop(AUC, None)
+        distance = sum(terms.values()) / len(terms) if terms else inf
+        better = state.take_judged(distance if isfinite(distance) else inf, auc)
+        state.judged_seconds = state.seconds
         row["judged/mean"] = distance
-        self.display.judged(state, distance, better)
+        self.display.judged(state, distance, auc, better)
         state.start += perf_counter() - began  # judging is no training

@@ -47,9 +47,12 @@ class Display:
         )
         self.say(f"{_when(state)}  validation: {players}")
 
-    def judged(self, state: TrainingState, distance: float, better: bool) -> None:
+    def judged(
+        self, state: TrainingState, distance: float, auc: float | None, better: bool
+    ) -> None:
         """Say how far the averaged model's showers are from held-out ones."""
-        self.say(f"{_when(state)}  judged: {distance:.4g}{' (best)' if better else ''}")
+        apart = "" if auc is None else f"  auc {auc:.3f}"
+        self.say(f"{_when(state)}  judged: {distance:.4g}{apart}{' (best)' if better else ''}")
 
     def say(self, line: str) -> None:
         """Write a line above the bar."""

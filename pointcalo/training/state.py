@@ -14,7 +14,7 @@ from pointcalo.training.ema import ExponentialAverage
 from pointcalo.training.means import Means
 
 COUNTERS = ("step", "epoch", "position", "seconds", "validated_step")
-LATER_COUNTERS = ("judged_step", "judged_seconds", "distance", "rollbacks")
+LATER_COUNTERS = ("judged_step", "judged_seconds", "distance", "nearest", "rollbacks")
 """Those that checkpoints of earlier versions lack."""
 
 
@@ -46,7 +46,7 @@ class TrainingState:
             for name, player in self.players.items()
         }
         self.best = {name: Best() for name, player in self.players.items() if player.independent}
-        self.judged = Best()  # the players of a game together, by the judged distance
+        self.judged = Best()  # the players of a game together, by the judge
         self.means = Means()
         self.step = 0
         self.epoch = 0
@@ -59,6 +59,7 @@ class TrainingState:
         self.judged_step = -1
         self.judged_seconds = 0.0
         self.distance: float | None = None  # the last judged
+        self.nearest = math.inf  # the lowest
         self.rollbacks = 0
         self.mark_good()
 
@@ -70,12 +71,19 @@ class TrainingState:
             if best.take(losses.get(name, math.inf), self.step, self._averaged(name))
         ]
 
-    def take_distance(self, distance: float) -> bool:
-        """Take a judged distance into account; returns whether none has been lower."""
+    def take_judged(self, distance: float, auc: float | None) -> bool:
+        """Take a judged distance and an AUC into account; returns whether none was better.
+
+        Their sum counts, the AUC as its excess over chance times two: the distance says which of
+        two generators is nearer as long as both are always told apart, the AUC once distances are
+        no larger than chance makes them.
+        """
         self.distance, self.judged_step = distance, self.step
+        self.nearest = min(self.nearest, distance)
         game = [self._averaged(name) for name in self.players if name not in self.best]
         together = {key: value for weights in game for key, value in weights.items()}
-        return self.judged.take(distance, self.step, together)
+        told_apart = 0.0 if auc is None else max(0.0, 2.0 * auc - 1.0)
+        return self.judged.take(distance + told_apart, self.step, together)
 
     def active(self, patience: int | None) -> list[str]:
         """Players in training: an independent one leaves after ``patience`` stale validations."""

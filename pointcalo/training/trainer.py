@@ -129,7 +129,8 @@ class Trainer:
             initial: weights and buffers by name that the model takes over then. They are looked at
                 before the first step, so that training can only better them.
             judge: gives distances of a model's showers from held-out ones, whose mean is the judged
-                distance. Called with the averaged model as the settings say, and at the end.
+                distance, and an AUC (`checks.py`). Called with the averaged model as the settings
+                say, and at the end.
 
         Raises:
             ValueError: nothing to train or validate on; the directory holds another training; a

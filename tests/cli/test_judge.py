@@ -56,13 +56,14 @@ def test_distances_by_hand(
     Repeated.showers = Showers.cat(list(held_out.epoch(0)))
     monkeypatch.setattr(judge, "Sampler", Repeated)
     judges = Judge(held_out, geometry, seed=3)
-    assert judges(model) == pytest.approx(dict.fromkeys(OBSERVABLES, 0.0), abs=1e-12)
+    alike = {**dict.fromkeys(OBSERVABLES, 0.0), "auc": 0.5}
+    assert judges(model) == pytest.approx(alike, abs=1e-12)
     Repeated.factor = 1.1
     moved = judges(model)
     response = judges.reference.column("response")
     expected = 0.1 * response.mean() / response.std(correction=0)
     assert moved["response"] == pytest.approx(float(expected), rel=1e-4)
-    assert moved["hits"] < 1e-12 and moved["radial"] < 1e-6
+    assert moved["hits"] < 1e-12 and moved["radial"] < 1e-6 and moved["auc"] > 0.6
 
 
 def test_an_untrained_generator_is_far_off_and_the_same_twice(
@@ -73,4 +74,11 @@ def test_an_untrained_generator_is_far_off_and_the_same_twice(
     first = judges(model)
     torch.rand(7)
     assert judges(model) == first
+    assert first.pop("auc") > 0.9
     assert first.keys() == set(OBSERVABLES) and sum(first.values()) / len(first) > 0.2
+
+
+def test_of_few_showers_there_is_no_auc(geometry: Geometry, model: Model) -> None:
+    few = ShowerStream(blobs(geometry, 50), batch=16, geometry=geometry, split="all", shuffle=False)
+    model.prepare(few)
+    assert Judge(few, geometry, seed=3)(model).keys() == set(OBSERVABLES)

@@ -44,6 +44,24 @@ def test_of_a_game_the_weights_judged_best_are_kept(tmp_path: Path) -> None:
     assert all(torch.equal(best[name], value) for name, value in model.state_dict().items())
 
 
+def test_what_a_classifier_tells_apart_counts_more_than_small_distances(tmp_path: Path) -> None:
+    judge = Script(0.04, 0.05, 0.03, 0.05, aucs=[0.62, 0.58, 0.65, 0.6])
+    fit(tmp_path, Game(), judge, steps=11, judge_every=3)
+    best = load_weights(tmp_path / "checkpoints" / "best.pt")
+    game = [name for name in best if name.startswith("generator")]
+    assert all(torch.equal(best[name], judge.shown[1][name]) for name in game)
+    written = [row for row in rows(tmp_path) if row["judged/mean"]]
+    assert [row["judged/mean"] for row in written] == ["0.04", "0.05", "0.03", "0.05"]
+    assert [row["judged/auc"] for row in written] == ["0.62", "0.58", "0.65", "0.6"]
+
+
+def test_an_auc_of_chance_or_below_leaves_it_to_the_distances(tmp_path: Path) -> None:
+    judge = Script(0.04, 0.03, aucs=[0.45, 0.5])
+    fit(tmp_path, Game(), judge, steps=6, judge_every=3)
+    best = load_weights(tmp_path / "checkpoints" / "best.pt")
+    assert torch.equal(best["generator.0.weight"], judge.shown[1]["generator.0.weight"])
+
+
 def test_independent_players_do_not_mind_the_judge(tmp_path: Path) -> None:
     fit(tmp_path / "judged", Regression(), Script(0.2, 0.3, 0.35), steps=9, judge_every=4)
     fit(tmp_path / "not", Regression(), Script(), steps=9)

@@ -1,6 +1,6 @@
 """Small models and streams for the tests of the Trainer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -124,12 +124,13 @@ class Game(Regression):
 class Script:
     """A judge that says what is written down and notes the weights that it was shown."""
 
-    def __init__(self, *distances: float) -> None:
-        self.distances = list(distances)
+    def __init__(self, *distances: float, aucs: Sequence[float] = ()) -> None:
+        self.distances, self.aucs = list(distances), list(aucs)
         self.shown: list[dict[str, Tensor]] = []
 
     def __call__(self, model: Model) -> dict[str, float]:
         torch.rand(5)  # random numbers of its own, which training must not notice
         self.shown.append({name: v.clone() for name, v in model.state_dict().items()})
         distance = self.distances[len(self.shown) - 1]
-        return {"low": 0.5 * distance, "high": 1.5 * distance}
+        auc = {"auc": self.aucs[len(self.shown) - 1]} if self.aucs else {}
+        return {"low": 0.5 * distance, "high": 1.5 * distance, **auc}
