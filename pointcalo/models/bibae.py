@@ -8,7 +8,8 @@ showers Buhmann et al. 2020, arXiv:2005.05334). What they minimise together:
 - how far the latents of a batch are from N(0, 1), by their maximum mean discrepancy and in the eyes
   of a critic of latents;
 - what a critic says of the reconstructed showers, and another one of the *difference* of each
-  shower and its reconstruction, which should look like nothing.
+  shower and its reconstruction. A decoder that draws never gives back the shower itself; what is
+  asked of the difference is that it looks like that of two reconstructions from the same latent.
 
 Then, in the last part of the training, a *post-processor* learns to correct the energies of single
 hits; its gradients stop there. Samples are made with latents drawn like those of the last training
@@ -106,7 +107,7 @@ class BIBAE(GAN):
         encoder_width: int = 64,
         post_width: int = 32,
         distance: float = 10.0,
-        difference: float = 0.01,
+        difference: float = 0.05,
         kl: float = 1.0,
         free_nats: float = 0.1,
         mean_spread: float = 0.7,
@@ -171,7 +172,7 @@ class BIBAE(GAN):
             encoded = self._encoded(showers)
         match player:
             case "critic":
-                return self._critic_losses(*self._both(encoded), *encoded.particle)
+                return self._opponents_losses(encoded)
             case "latent_critic":
                 return self._latent_losses(encoded.latent)
             case "post_processor":
@@ -207,12 +208,6 @@ class BIBAE(GAN):
         several = self.training and len(mean) > 1  # a shower alone has no spread
         held = self.normalise.running_mean, self.normalise.running_var
         return functional.batch_norm(mean.float(), *held, training=several, eps=SMALLEST_VARIANCE)
-
-    @torch.no_grad()
-    def _both(self, encoded: Encoded) -> tuple[Sample, Sample]:
-        """Showers and their reconstructions."""
-        imitated = self.generator.imitated(encoded.latent, *encoded.particle, encoded.noise)
-        return self.generator.real(encoded.showers), imitated
 
     def _bound(self, encoded: Encoded) -> dict[str, Tensor]:
         """What the likelihood or the score say, and the KL divergence; latents are kept."""
@@ -250,21 +245,34 @@ class BIBAE(GAN):
             "difference": self.difference * self.taken_for_real(apart).mean(),
         }
 
-    def _critic_losses(
-        self, real: Sample, imitated: Sample, incident: Incident, profile: Profile
-    ) -> dict[str, Tensor]:
+    def _opponents_losses(self, encoded: Encoded) -> dict[str, Tensor]:
         """Of the critics of showers and of differences, which see the same reconstructions."""
+        _, noise = self._numbers(encoded.showers)
+        with torch.no_grad():
+            real = self.generator.real(encoded.showers)
+            imitated, again = (
+                self.generator.imitated(encoded.latent, *encoded.particle, numbers)
+                for numbers in (encoded.noise, noise)
+            )
+        return {
+            **self._critic_losses(real, imitated, *encoded.particle),
+            **self._difference_losses(real, imitated, again, *encoded.particle),
+        }
+
+    def _difference_losses(
+        self, real: Sample, imitated: Sample, again: Sample, incident: Incident, profile: Profile
+    ) -> dict[str, Tensor]:
+        """Of the critic of differences, to which that of two reconstructions is the real one."""
 
         def score(features: Tensor) -> Tensor:
-            hits = real.with_features(features)
-            return self.difference_critic.apart(hits, real, incident, profile)
+            hits = again.with_features(features)
+            return self.difference_critic.apart(hits, imitated, incident, profile)
 
-        nothing = score(real.features)
-        something = self.difference_critic.apart(real, imitated, incident, profile)
-        slope = squared_slope(score, real.features, ptr_from_counts(profile.counts.sum(dim=1)))
+        between = score(again.features)
+        apart = self.difference_critic.apart(real, imitated, incident, profile)
+        slope = squared_slope(score, again.features, ptr_from_counts(profile.counts.sum(dim=1)))
         return {
-            **super()._critic_losses(real, imitated, incident, profile),
-            "difference_told_apart": self.told_apart(nothing, something).mean(),
+            "difference_told_apart": self.told_apart(between, apart).mean(),
             "difference_penalty": self.penalty * slope.mean(),
         }
 

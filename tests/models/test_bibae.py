@@ -111,6 +111,20 @@ def test_nothing_is_left_of_a_shower_less_itself(toy: Geometry) -> None:
     assert not torch.allclose(something, less)
 
 
+def test_the_generators_own_showers_are_not_told_from_their_reconstructions(toy: Geometry) -> None:
+    """As different from one as it is from another; other showers are told apart soon."""
+    others = blobs(toy, 128)
+    model = model_of(toy, others)
+    particles, noise = Profile.of(others, toy), Noise.for_showers(5, torch.arange(128))
+    own = model.generator(model.draw_latent(noise), others.incident, particles, noise)
+    told_apart = {}
+    for name, showers in (("own", own), ("others", others)):
+        model = model_of(toy, others, mean_spread=0.0)
+        fit(model, "critic", showers, 30, 1e-2)
+        told_apart[name] = model.losses("critic", showers)["difference_told_apart"].item()
+    assert told_apart["own"] > 1.0 > 0.5 > told_apart["others"]  # guessing: 2 log 2 = 1.386
+
+
 def test_the_post_processor_repairs_the_spectrum_and_keeps_the_layers(toy: Geometry) -> None:
     """Showers with another spectrum come nearer; hits and energies of the layers stay."""
     showers = blobs(toy, 64)
