@@ -11,7 +11,6 @@ from pointcalo.sampling import Sampler
 from pointcalo.training.checks import AUC
 from pointcalo.validation.measurement import measure
 from pointcalo.validation.metrics import METRICS, Pair
-from pointcalo.validation.metrics.auc_features import auc_features
 from pointcalo.validation.values import Values
 
 MOST_SHOWERS = 1000
@@ -57,7 +56,7 @@ class Judge:
             name: self.metrics[f"wasserstein_{name}"](pairs[0]).value / spread
             for name, spread in self.spreads.items()
         }
-        aucs = [auc_features(pair).value for pair in pairs]
+        aucs = [self.metrics["auc_features"](pair).value for pair in pairs]
         return distances if math.isnan(aucs[0]) else {**distances, AUC: fmean(aucs)}
 
     def _pair(self, model: Model, seed: int) -> Pair:
