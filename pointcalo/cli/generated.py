@@ -34,8 +34,13 @@ class Generated:
 
     @property
     def data(self) -> str | None:
-        """The file of showers that the run was trained on; None for a file."""
+        """The file of showers that the run was trained on, or their pattern; None for a file."""
         return str(run_config(self.path).data) if self.is_run else None
+
+    @property
+    def data_share(self) -> float:
+        """Share of each file's training showers that the run learnt from."""
+        return float(run_config(self.path).get("data_share", 1.0))
 
     def sample(
         self, folder: Path, incident: Incident, geometry: Geometry, seed: int, device: str

@@ -12,7 +12,9 @@ from torch import Tensor
 from pointcalo.cli.detector import load_geometry
 from pointcalo.cli.generated import Generated
 from pointcalo.cli.reading import conventions
-from pointcalo.formats import open_showers, split_numbers
+from pointcalo.formats import open_files, open_showers, split_numbers
+from pointcalo.formats.conventions import Conventions
+from pointcalo.formats.opening import matching
 from pointcalo.formats.shower_file import ShowerFile
 from pointcalo.geometry import Geometry, geometry_names
 from pointcalo.showers import Incident
@@ -27,6 +29,7 @@ from pointcalo.validation.samples import (
     floor_from_rest,
     left_over,
     read_sample,
+    read_training,
 )
 from pointcalo.validation.slices import Slice, fixed_energies, near_energies
 
@@ -114,37 +117,47 @@ class Samples:
             raise ValueError(
                 f"floor: {floor} is the reference itself; expected other showers of its kind"
             )
-        learnt = {one.data for one in self.generated} - {None} if training is None else {training}
+        learnt = {one.data for one in self.generated if one.data} if training is None else set()
         files = {str(one.path) for one in self.generated if not one.is_run}
-        for path in sorted(files | learnt | ({floor} - {None})):
-            if training is None and path in learnt:
-                _check_data(path, "training")
-            self._open(path).check_geometry(self.geometry)
+        opened = [self._open(path) for path in sorted(files | ({floor, training} - {None}))]
+        opened += [file for data in sorted(learnt) for file in self._learnt(data)]
+        for file in opened:
+            file.check_geometry(self.geometry)
+
+    def _learnt(self, data: str) -> list[ShowerFile]:
+        return _trained_on(data, "training", conventions(self.config, self.geometry))
 
     def _judged_run(self, run: Generated, folder: Path) -> Judged:
         config, incident = self.config, self.reference.measurement.incident
         path, varied = run.sample(folder, incident, self.geometry, config.seed, config.device)
         sample = read_sample(self._open(path), self.geometry)
         variations = {name: measure([s], self.geometry) for name, s in varied.items()}
-        return Judged(run.label, sample, self._training(run.data), variations)
+        return Judged(run.label, sample, self._training(run), variations)
 
-    def _training(self, data: str | None) -> Measurement | None:
+    def _training(self, run: Generated | None) -> Measurement | None:
         """Train split of the file that is said, or of the run's data, or of the reference.
 
         None where the reference holds these showers too: they would be nearest to themselves.
         """
-        own = str(self.file.path)
-        path = self.config.training or data or own
-        if Path(path).absolute() == Path(own).absolute() and self.split not in HELD_OUT:
+        share = 1.0
+        if self.config.training is not None:
+            files = [self._open(self.config.training)]
+        elif run is not None and run.data is not None:
+            files, share = self._learnt(run.data), run.data_share
+        else:
+            files = [self.file]
+        paths = tuple(file.path.absolute() for file in files)
+        if self.file.path.absolute() in paths and self.split not in HELD_OUT:
             return None
-        if path not in self._measured:
-            file = self._open(path)
-            numbers = split_numbers(len(file), "train")[: self.config.max_showers]
-            self._measured[path] = read_sample(file, self.geometry, numbers).measurement
-        return self._measured[path]
+        key = (paths, share)
+        if key not in self._measured:
+            self._measured[key] = read_training(
+                files, self.geometry, share, self.config.max_showers
+            )
+        return self._measured[key]
 
     @cached_property
-    def _measured(self) -> dict[str, Measurement]:
+    def _measured(self) -> dict[tuple[tuple[Path, ...], float], Measurement]:
         return {}
 
     @cached_property
@@ -159,7 +172,8 @@ class Samples:
         if files or self.config.split is not None:
             first = self._open(files[0].path) if files else self.file
             return choose_split(self.file, first, self.config.split)
-        own = {Path(str(one.data)).absolute() for one in self.generated}
+        learnt = [one.data for one in self.generated if one.data]
+        own = {path.absolute() for data in learnt for path in matching(data)}
         return "test" if self.file.path.absolute() in own else "all"
 
     def _used(self) -> Tensor:
@@ -195,17 +209,24 @@ def _reference(config: DictConfig, generated: Sequence[Generated]) -> str:
         return config.reference
     data = {one.data for one in generated}
     if len(data) == 1 and None not in data:
-        path = str(data.pop())
-        _check_data(path, "reference")
-        return path
+        pattern = str(data.pop())
+        files = _trained_on(pattern, "reference", conventions(config))
+        if len(files) == 1:
+            return str(files[0].path)
+        raise ValueError(
+            f"reference: not given, and the run was trained on {len(files)} files, {pattern}; "
+            "expected one of them, or another file to compare with"
+        )
     raise ValueError("reference: not given; expected the file of showers to compare with")
 
 
-def _check_data(path: str, key: str) -> None:
-    if not Path(path).is_file():
+def _trained_on(data: str, key: str, reading: Conventions) -> list[ShowerFile]:
+    """The files of a run's `data`; the key could name others, were they gone."""
+    if not matching(data):
         raise FileNotFoundError(
-            f"{path}: the run was trained on it, but there is no such file now; pass {key}=FILE"
+            f"{data}: the run was trained on it, but there is no such file now; pass {key}=FILE"
         )
+    return open_files(data, reading)
 
 
 def _energies(config: DictConfig) -> list[float]:

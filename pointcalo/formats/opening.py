@@ -24,6 +24,13 @@ def open_showers(path: str | Path, conventions: Conventions | None = None) -> Sh
     return layout.open(Path(path), conventions)
 
 
+def matching(pattern: str | Path) -> list[Path]:
+    """The file of that name, or the files that match a glob pattern, in the order of names."""
+    path = Path(pattern).expanduser()
+    matches = Path(path.anchor).glob(str(path.relative_to(path.anchor)))
+    return [path] if path.exists() else sorted(matches)
+
+
 def open_files(
     source: str | Path | Sequence[str | Path], conventions: Conventions | None = None
 ) -> list[ShowerFile]:
@@ -39,9 +46,7 @@ def open_files(
     """
     found: list[ShowerFile] = []
     for pattern in [source] if isinstance(source, str | Path) else source:
-        path = Path(pattern).expanduser()
-        matches = Path(path.anchor).glob(str(path.relative_to(path.anchor)))
-        paths = [path] if path.exists() else sorted(matches)
+        paths = matching(pattern)
         if not paths:
             raise FileNotFoundError(f"{pattern}: no such file, and no file matches it")
         found += [open_showers(path, conventions) for path in paths]

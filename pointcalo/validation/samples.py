@@ -1,6 +1,6 @@
 """Samples of showers to compare: read, put on cells, cut at threshold, measured; the floor."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -76,6 +76,26 @@ def read_sample(file: ShowerFile, geometry: Geometry, numbers: Tensor | None = N
     if measurement.showers.num_points == 0:
         raise ValueError(f"{file.path}: no hit above the threshold of geometry {geometry.name!r}")
     return Sample(file, measurement, prepare.outside, prepare.below_threshold)
+
+
+def read_training(
+    files: Sequence[ShowerFile], geometry: Geometry, share: float, most: int
+) -> Measurement:
+    """Measure showers that a generator learnt from.
+
+    Args:
+        files: Where they are; of each its train split.
+        geometry: The detector.
+        share: Of each file's train split, its first showers.
+        most: Showers of each file.
+
+    Raises:
+        ValueError, OSError: As `read_sample`.
+    """
+    numbers = [split_numbers(len(file), "train", share)[:most] for file in files]
+    prepare = Preparation(geometry)
+    batches = (b for file, some in zip(files, numbers, strict=True) for b in _batches(file, some))
+    return measure(map(prepare, batches), geometry)
 
 
 def _batches(file: ShowerFile, numbers: Tensor) -> Iterator[Showers]:

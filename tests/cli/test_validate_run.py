@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from pointcalo.cli.generated import Generated
 from pointcalo.cli.main import main
+from pointcalo.cli.validate_samples import Samples
 from pointcalo.formats import open_showers, split_numbers
 from pointcalo.validation.report import sections
 
@@ -135,3 +137,26 @@ def test_a_run_whose_training_file_is_gone(
     assert "no such file now; pass reference=FILE" in capsys.readouterr().err
     assert main(["validate", *arguments, f"reference={moved / 'showers.h5'}"]) == 2
     assert "no such file now; pass training=FILE" in capsys.readouterr().err
+
+
+def test_a_run_trained_on_the_first_showers_of_several_files(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moved, showers = shutil.copytree(run, tmp_path / "moved"), run / "showers.h5"
+    for name in ("low", "high"):
+        shutil.copy(showers, tmp_path / f"part_{name}.h5")
+    config = OmegaConf.load(moved / "config.yaml")
+    config.data, config.data_share = str(tmp_path / "part_*.h5"), 0.5
+    OmegaConf.save(config, moved / "config.yaml")
+    keys = dict.fromkeys(("geometry", "split", "floor", "training", "energy_GeV"))
+    keys |= {"reference": str(tmp_path / "part_low.h5"), "max_showers": 1000, "seed": 1}
+    samples = Samples(OmegaConf.create({**keys, "device": "cpu"}), [Generated(moved, "moved")])
+    assert samples.split == "test"
+    (judged,) = samples.judged(tmp_path)
+    energy = open_showers(showers).incident().energy
+    half = energy[split_numbers(len(energy), "train", 0.5)].tolist()
+    assert judged.training is not None
+    assert judged.training.incident.energy.tolist() == half + half
+    arguments = [f"generated={moved}", f"output={tmp_path / 'report'}", *QUICK]
+    assert main(["validate", *arguments]) == 2
+    assert "the run was trained on 2 files" in capsys.readouterr().err
