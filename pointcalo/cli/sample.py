@@ -38,7 +38,13 @@ def run(config: DictConfig) -> None:
     model, geometry = trained_model(config.run, config.device)
     if config.geometry is not None:
         geometry = Geometry.load(config.geometry).to(config.device)
-    sampler = Sampler(model, geometry, max_points=config.max_points, max_showers=config.max_showers)
+    sampler = Sampler(
+        model,
+        geometry,
+        max_points=config.max_points,
+        max_showers=config.max_showers,
+        engine=config.engine,
+    )
     if sampler.other is not None:
         print(f"pointcalo sample: {_carried(sampler.other)}", file=sys.stderr)
     incident = _incident(config, geometry)

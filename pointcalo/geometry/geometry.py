@@ -225,6 +225,20 @@ class Geometry:
             return self._parts.colour(cell)
         return self._colours[cell].long()
 
+    def lattice_tables(self) -> dict[str, Tensor | float] | None:
+        """What look-ups of cells need in a program in another language, by name.
+
+        None where layers are no lattices, have several parts, or cells of several proportions.
+        """
+        return self._parts.lattice_tables()
+
+    def near_sites(self, k: int) -> Tensor:
+        """Steps [2 M] (i, j, i, j, ...) to the sites that may be among the k nearest to a point.
+
+        From the site that holds the point, in a geometry with `lattice_tables`.
+        """
+        return self._parts.kinds[0].near_sites(k).flatten()
+
     def region(self, position: Tensor, direction: Tensor, radius_mm: float) -> Region:
         """The cells whose centre is within a radius of an axis, as a geometry of its own.
 

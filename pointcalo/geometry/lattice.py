@@ -147,6 +147,28 @@ class LatticeSheets(GridSheets):
             cells[rows], squares[rows] = self._nearest(sheet[rows], xy[rows], k, value)
         return cells, squares
 
+    def near_sites(self, k: int) -> Tensor:
+        """Steps [M, 2] to the sites that may be among the k nearest to a point of a site."""
+        return nearest_template(type(self), self.aspects[0], k)
+
+    def tables(self) -> dict[str, Tensor | float]:
+        """What look-ups need, by name; "sheet.NUMBER...." of each sheet."""
+        tables: dict[str, Tensor | float] = {
+            "hexagonal": self.num_neighbours == 6,
+            "basis": torch.tensor(self.basis).flatten(),
+            "steps": torch.tensor(self.steps).flatten(),
+            "second_steps": torch.tensor(self.second_steps).flatten(),
+        }
+        sizes = (self.width * self.height).tolist()
+        grids, slots = self.grid.split(sizes), self.slot.split(self.num_cells)
+        window = torch.stack([self.low_i, self.low_j, self.width, self.height], dim=1)
+        area = self.cell_area * self.pitch_x * self.pitch_y
+        place = [self.pitch_x, self.pitch_y, self.origin_x, self.origin_y, area]
+        of_sheet = {"window": window, "place": torch.stack(place, dim=1), "grid": grids}
+        for name, entries in (of_sheet | {"slot": slots}).items():
+            tables |= {f"sheet.{number}.{name}": entry for number, entry in enumerate(entries)}
+        return tables
+
     def _nearest(
         self, sheet: Tensor | None, xy: Tensor, k: int, aspect: float
     ) -> tuple[Tensor, Tensor]:

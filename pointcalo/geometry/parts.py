@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pointcalo.geometry.colouring import second_neighbours
 from pointcalo.geometry.kinds import SHEETS_OF_KIND
+from pointcalo.geometry.lattice import LatticeSheets
 from pointcalo.geometry.seams import Seams, pairs_between_parts, seams_of
 from pointcalo.geometry.segmentation import Segmentation
 from pointcalo.geometry.sheets import Sheets
@@ -194,6 +195,13 @@ class Parts:
                 cell[rows, slot] = torch.where(local < 0, -1, local + start[:, None])
         order = square.flatten(1).sort(dim=1, stable=True).indices[:, :k]
         return cell.flatten(1).gather(1, order)
+
+    def lattice_tables(self) -> dict[str, Tensor | float] | None:
+        """See `Geometry.lattice_tables`."""
+        sheets = self.kinds[0] if self.uniform_kind is not None and len(self.kinds) == 1 else None
+        if not isinstance(sheets, LatticeSheets) or len(sheets.aspects) > 1:
+            return None
+        return {"sheet_of_layer": self.sheet[:, 0], **sheets.tables()}
 
     def _of_cells(
         self, cell: Tensor

@@ -116,18 +116,23 @@ class Pool:
         return torch.where(is_sure, 0.0, log_inclusion)
 
 
+def near_tiers(near: int, most_hits: int) -> list[tuple[int, int]]:
+    """Up to how many hits of a layer how many cells near its axis are looked at."""
+    tiers = [(3, near // 3), (12, 3 * near // 5), (near // 2, near)]
+    while tiers[-1][0] < most_hits:  # crowded: four cells a hit, by doubling
+        tiers.append((2 * tiers[-1][0], 8 * tiers[-1][0]))
+    return tiers
+
+
 def _near_keys(
     geometry: Geometry, shower: Tensor, layer: Tensor, hits: Tensor, axis: Tensor, near: int
 ) -> tuple[Tensor, Tensor]:
     """Radius [Q] around which far cells start, and the keys of the near cells by tier of N."""
     radius = torch.zeros_like(axis[:, 0])
     keys = [torch.zeros(0, dtype=torch.int64, device=axis.device)]
-    limits, sizes = [0, 3, 12, near // 2], [near // 3, 3 * near // 5, near]
-    while len(hits) and limits[-1] < int(hits.max()):  # crowded: four cells a hit, by doubling
-        limits.append(2 * limits[-1])
-        sizes.append(4 * limits[-1])
-    for low, high, size in zip(limits[:-1], limits[1:], sizes, strict=True):
-        rows = ((hits > low) & (hits <= high)).nonzero()[:, 0]
+    low = 0
+    for high, size in near_tiers(near, int(hits.max()) if len(hits) else 0):
+        rows, low = ((hits > low) & (hits <= high)).nonzero()[:, 0], high
         if len(rows) == 0:
             continue
         cell = geometry.nearest(layer[rows], axis[rows], size)

@@ -10,11 +10,13 @@ from pointcalo.geometry import Geometry
 from pointcalo.models.base import Model, check_layers
 from pointcalo.networks.profile import Profile
 from pointcalo.sampling.beyond import BeyondEdges
+from pointcalo.sampling.compiled import compiled
 from pointcalo.sampling.other_cells import OtherCells
 from pointcalo.sampling.same_cells import same_cells
 from pointcalo.showers import Incident, Showers, segment_sum
 from pointcalo.showers.noise import Noise
 
+ENGINES = ("eager", "compiled")
 PROFILE_BATCH = 1000  # showers whose profiles are drawn together: a profile is small
 
 
@@ -59,13 +61,17 @@ class Sampler:
         geometry: to sample on, on the same device; None: that of the model.
         max_points: hits of a batch, which bounds the memory; a single larger shower still makes a
             batch. max_showers: showers of a batch.
+        engine: what makes the showers, the same ones: "eager", torch operation by operation, on any
+            device; or "compiled", C++ on the CPU (`pointcalo.sampling.compiled`).
 
     Attributes:
         geometry: that the showers are on.
         other: puts them there where it has other cells than the model, else None.
 
     Raises:
-        ValueError: layers of other depths or thresholds.
+        ValueError: layers of other depths or thresholds; an engine that there is not, or that
+            cannot run the model.
+        OSError: engine compiled without a C++ compiler, or it fails.
     """
 
     def __init__(
@@ -75,7 +81,10 @@ class Sampler:
         *,
         max_points: int = 50_000,
         max_showers: int = 1000,
+        engine: str = "eager",
     ) -> None:
+        if engine not in ENGINES:
+            raise ValueError(f"engine: got {engine!r}, expected {' or '.join(ENGINES)}")
         own = model.profile.geometry
         self.geometry = own if geometry is None or geometry.hash == own.hash else geometry
         check_layers(own, self.geometry)
@@ -84,8 +93,9 @@ class Sampler:
             self.other = OtherCells(model, self.geometry)
         elif self.geometry is not own:
             model = model.on(self.geometry)
-        self.model = model.eval()
-        self.beyond = BeyondEdges(self.model)
+        model = model.eval()
+        self.beyond = BeyondEdges(model)
+        self.model = compiled(model) if engine == "compiled" else model
         self.loss = Loss()
         self._outside_before = model.generator.num_outside
         self.max_points = max_points

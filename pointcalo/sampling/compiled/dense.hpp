@@ -1,0 +1,118 @@
+// Linear maps and small networks on rows of floats.
+#pragma once
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "vector_math.hpp"
+
+namespace pointcalo {
+
+inline int padded(int n) { return (n + LANES - 1) / LANES * LANES; }
+
+// Inputs of a map: of row r, feature k lies at data[r * row + k * feature].
+struct Rows {
+    const float* data;
+    std::ptrdiff_t row, feature;
+};
+
+// y = W x + b. Outputs are padded to full vectors: those beyond `out` are 0.
+class Linear {
+  public:
+    Linear() = default;
+    Linear(const float* weight, const float* bias, int out, int in)
+        : in_(in), out_(out), stride_(padded(out)), weight_(std::size_t(stride_) * in),
+          bias_(stride_) {
+        for (int o = 0; o < out; ++o) {
+            bias_[o] = bias ? bias[o] : 0.0f;
+            for (int i = 0; i < in; ++i) weight_[std::size_t(i) * stride_ + o] = weight[o * in + i];
+        }
+    }
+    int in() const { return in_; }
+    int out() const { return out_; }
+    int stride() const { return stride_; }
+
+    // Maps n rows to y [n, stride]; `onto` [n, stride], where given, is added row by row.
+    void operator()(Rows x, int n, float* y, const float* const* onto = nullptr) const {
+        for (int column = 0; column < stride_; column += 4 * LANES) {
+            const int vectors = std::min(4, (stride_ - column) / LANES);
+            int r = 0;
+            for (; r + 6 <= n; r += 6) block<6>(x, r, column, vectors, y, onto);
+            for (; r < n; ++r) block<1>(x, r, column, vectors, y, onto);
+        }
+    }
+
+  private:
+    template <int R>
+    void block(Rows x, int r, int column, int vectors, float* y, const float* const* onto) const {
+        switch (vectors) {
+            case 4: return block<R, 4>(x, r, column, y, onto);
+            case 3: return block<R, 3>(x, r, column, y, onto);
+            case 2: return block<R, 2>(x, r, column, y, onto);
+            default: return block<R, 1>(x, r, column, y, onto);
+        }
+    }
+    template <int R, int V>
+    void block(Rows x, int r, int column, float* y, const float* const* onto) const {
+        Floats sum[R][V];
+        for (int i = 0; i < R; ++i)
+            for (int v = 0; v < V; ++v) {
+                sum[i][v] = load(&bias_[column + v * LANES]);
+                if (onto) sum[i][v] += load(onto[r + i] + column + v * LANES);
+            }
+        const float* w = weight_.data() + column;
+        const float* from = x.data + r * x.row;
+        for (int k = 0; k < in_; ++k, w += stride_, from += x.feature) {
+            Floats weight[V];
+            for (int v = 0; v < V; ++v) weight[v] = load(w + v * LANES);
+            for (int i = 0; i < R; ++i) {
+                const Floats value = all(from[i * x.row]);
+                for (int v = 0; v < V; ++v) sum[i][v] += value * weight[v];
+            }
+        }
+        for (int i = 0; i < R; ++i)
+            for (int v = 0; v < V; ++v)
+                store(y + std::ptrdiff_t(r + i) * stride_ + column + v * LANES, sum[i][v]);
+    }
+
+    int in_ = 0, out_ = 0, stride_ = 0;
+    std::vector<float> weight_, bias_;
+};
+
+inline void relu(float* x, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) x[i] = x[i] > 0.0f ? x[i] : 0.0f;
+}
+
+// Linear maps with ReLU between them; scratch grows as needed.
+class Mlp {
+  public:
+    Mlp() = default;
+    explicit Mlp(std::vector<Linear> maps) : maps_(std::move(maps)) {}
+    int in() const { return maps_.front().in(); }
+    int out() const { return maps_.back().out(); }
+    int stride() const { return maps_.back().stride(); }
+
+    // Outputs of n rows [n, stride], in scratch until the next call with it.
+    const float* operator()(Rows x, int n, std::vector<float>& scratch) const {
+        std::size_t size = 0;
+        for (const Linear& map : maps_) size += std::size_t(map.stride()) * n;
+        if (scratch.size() < size) scratch.resize(size);
+        float* y = scratch.data();
+        for (std::size_t i = 0; i < maps_.size(); ++i) {
+            maps_[i](x, n, y);
+            if (i + 1 == maps_.size()) break;
+            const std::size_t made = std::size_t(maps_[i].stride()) * n;
+            relu(y, made);
+            x = {y, maps_[i].stride(), 1};
+            y += made;
+        }
+        return y;
+    }
+
+  private:
+    std::vector<Linear> maps_;
+};
+
+}  // namespace pointcalo

@@ -1,0 +1,88 @@
+"""A model whose profiles and showers come from the compiled library."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from pointcalo.geometry import Geometry
+from pointcalo.models.base import Model
+from pointcalo.networks.candidates import Beyond
+from pointcalo.networks.profile import Profile
+from pointcalo.sampling.compiled.engine import Engine, check_known
+from pointcalo.showers import Incident, Showers
+from pointcalo.showers.noise import Noise
+
+
+def compiled(model: Model) -> Model:
+    """The model with its profile model and generator in C++; what it has besides is shared.
+
+    Showers that the library cannot make (near an edge of the detector) are made by torch.
+
+    Args:
+        model: in evaluation mode, on the CPU.
+
+    Raises:
+        ValueError: networks or a geometry that the library has no code for.
+        OSError: there is no C++ compiler, or it fails.
+    """
+    check_known(model.generator)
+    engine = Engine(model.profile, model.generator)
+    quick = copy.copy(model)
+    quick._modules = dict(model._modules)
+    quick.profile, quick.generator = _Profile(engine), _Generator(engine)
+    return quick
+
+
+class _Profile(nn.Module):
+    """In place of a `ProfileModel`, to sample."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        self.engine = engine
+
+    @property
+    def geometry(self) -> Geometry:
+        return self.engine.profile.geometry
+
+    @torch.no_grad()
+    def sample(self, incident: Incident, noise: Noise) -> Profile:
+        profile, done = self.engine.profiles(incident, noise)
+        if not bool(done.all()):
+            rest = ~done
+            other = self.engine.profile.sample(incident[rest], noise[rest])
+            for name in ("counts", "energy", "axis"):
+                getattr(profile, name)[rest] = getattr(other, name)
+        return profile
+
+
+class _Generator(nn.Module):
+    """In place of a `CellGenerator`, to sample."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        self.engine = engine
+        self.latent, self.num_outside = engine.generator.latent, 0
+
+    @property
+    def geometry(self) -> Geometry:
+        return self.engine.generator.geometry
+
+    @torch.no_grad()
+    def forward(
+        self,
+        latent: Tensor,
+        incident: Incident,
+        profile: Profile,
+        noise: Noise,
+        beyond: Beyond | None = None,
+    ) -> Showers:
+        eager = self.engine.generator
+        if beyond is not None:
+            return eager(latent, incident, profile, noise, beyond)
+        showers, done = self.engine.showers(latent, incident, profile, noise)
+        if bool(done.all()):
+            return showers
+        rest, rows = (~done).nonzero()[:, 0], done.nonzero()[:, 0]
+        other = eager(latent[rest], incident[rest], profile[rest], noise[rest])
+        return Showers.cat([showers[rows], other])[torch.cat([rows, rest]).argsort()]
