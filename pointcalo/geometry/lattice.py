@@ -179,8 +179,11 @@ class LatticeSheets(GridSheets):
         slot, reachable = self._template_slots(sheet, i, j, template, width)
         cell = self.cell_of(sheet, slot)
         complete = reachable & (cell >= 0).all(1)
-        key = _sort_key(self._squares(sheet, xy, i, j, template), cell)
-        key = _sorted(key)[:, :k]
+        squares = self._squares(sheet, xy, i, j, template)
+        if torch.jit.is_tracing():  # the exported program has no trees, and sorts plainly
+            squares, order = squares.sort(dim=1)
+            return cell.gather(1, order)[:, :k].long(), squares[:, :k]
+        key = _sorted(_sort_key(squares, cell))[:, :k]
         cells, squares = key & 0xFFFFFFFF, (key >> 32).to(torch.int32).view(torch.float32)
         rest = (~complete).nonzero().squeeze(1)
         if len(rest):

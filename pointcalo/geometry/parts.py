@@ -75,21 +75,21 @@ class Parts:
 
     def position(self, cell: Tensor) -> Tensor:
         """Centres [N, 2], float64."""
-        out = torch.empty(len(cell), 2, dtype=torch.float64, device=cell.device)
+        out = torch.empty(cell.shape[0], 2, dtype=torch.float64, device=cell.device)
         for rows, sheets, sheet, local, _ in self._of_cells(cell):
             out[rows] = sheets.position(sheet, local)
         return out
 
     def mean_position(self, cell: Tensor) -> Tensor:
         """Mean positions [N, 2], float64."""
-        out = torch.empty(len(cell), 2, dtype=torch.float64, device=cell.device)
+        out = torch.empty(cell.shape[0], 2, dtype=torch.float64, device=cell.device)
         for rows, sheets, sheet, local, _ in self._of_cells(cell):
             out[rows] = sheets.mean_position(sheet, local)
         return out
 
     def area(self, cell: Tensor) -> Tensor:
         """Areas [N], float64."""
-        out = torch.empty(len(cell), dtype=torch.float64, device=cell.device)
+        out = torch.empty(cell.shape[0], dtype=torch.float64, device=cell.device)
         for rows, sheets, sheet, local, _ in self._of_cells(cell):
             out[rows] = sheets.area(sheet, local)
         return out
@@ -131,7 +131,7 @@ class Parts:
         table_of: Callable[..., Tensor] = lambda sheets, *where: sheets.neighbours(*where),
     ) -> Tensor:
         """Neighbours [N, width], or others, of cells in their part, -1 padded."""
-        out = cell.new_full((len(cell), width), -1)
+        out = cell.new_full((cell.shape[0], width), -1)
         for rows, sheets, sheet, local, start in self._of_cells(cell):
             table = table_of(sheets, sheet, local)
             out[rows, : table.shape[1]] = torch.where(table < 0, -1, table + start[:, None])

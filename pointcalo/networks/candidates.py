@@ -22,6 +22,7 @@ from pointcalo.showers.noise import Noise
 
 FAR_PER_HIT = 2  # far draws: 2 N + 5 a layer
 FAR_EXTRA = 5
+MOST_EXPORTED = 500  # hits of a layer that an exported generator knows
 FAR_STREAM = 8  # noise streams used: 8 and 9
 
 
@@ -131,9 +132,11 @@ def _near_keys(
     radius = torch.zeros_like(axis[:, 0])
     keys = [torch.zeros(0, dtype=torch.int64, device=axis.device)]
     low = 0
-    for high, size in near_tiers(near, int(hits.max()) if len(hits) else 0):
+    tracing = torch.jit.is_tracing()
+    most = MOST_EXPORTED if tracing else int(hits.max()) if len(hits) else 0
+    for high, size in near_tiers(near, most):
         rows, low = ((hits > low) & (hits <= high)).nonzero()[:, 0], high
-        if len(rows) == 0:
+        if not tracing and len(rows) == 0:
             continue
         cell = geometry.nearest(layer[rows], axis[rows], size)
         known = cell >= 0
@@ -154,7 +157,7 @@ def _far_keys(
 ) -> Tensor:
     """Keys of far cells: points about the axis from a density that falls as r^-3."""
     row = torch.repeat_interleave(draws)
-    number = torch.arange(len(row), device=row.device) - (draws.cumsum(0) - draws)[row]
+    number = torch.arange(row.shape[0], device=row.device) - (draws.cumsum(0) - draws)[row]
     counter = number * geometry.num_layers + layer[row]
     radius = 0.8 * reach[row] / noise.uniform(shower[row], counter, FAR_STREAM)
     angle = 2.0 * torch.pi * noise.uniform(shower[row], counter, FAR_STREAM + 1)

@@ -33,7 +33,7 @@ class CellField(nn.Module):
 
         Only these segments are looked at.
         """
-        is_there = torch.zeros(len(context), dtype=torch.bool, device=segment.device)
+        is_there = torch.zeros(context.shape[0], dtype=torch.bool, device=segment.device)
         is_there[segment] = True
         rows = is_there.nonzero()[:, 0]
         place = is_there.cumsum(0) - 1

@@ -279,7 +279,7 @@ class CellGenerator(nn.Module):
         """
 
         def see(lit: Lit, edges: Edges, uv: Tensor) -> Tensor:
-            return seen_by_cells(self.visible(edges).count(len(uv)), uv, self.place)
+            return seen_by_cells(self.visible(edges).count(uv.shape[0]), uv, self.place)
 
         return see
 
@@ -292,7 +292,7 @@ class CellGenerator(nn.Module):
             context: of energy, ``[S L, W]``.
             place: of the hits, ``[H, 21]``.
         """
-        return Seen(self.visible(among), len(hits))
+        return Seen(self.visible(among), hits.cell.shape[0])
 
     def outlook_on(self, cells: Cells, uv: Tensor, budget: Budget) -> Outlook:
         """The outlook on cells, or on hits before any energy is drawn."""
@@ -372,7 +372,7 @@ class CellGenerator(nn.Module):
         return Showers(
             points=torch.cat([geometry.position(cell)[:, :2], energy[:, None], time[:, None]], 1),
             layer=layer,
-            ptr=ptr_from_counts(torch.bincount(hits.shower, minlength=len(incident))),
+            ptr=ptr_from_counts(torch.bincount(hits.shower, minlength=incident.energy.shape[0])),
             incident=incident,
             cell=cell,
         )

@@ -71,7 +71,7 @@ def best(score: Tensor, segment: Tensor, allowed: Tensor) -> Tensor:
     ordered = segment[order]
     first = torch.searchsorted(ordered, ordered)
     chosen = torch.zeros_like(segment, dtype=torch.bool)
-    chosen[order] = torch.arange(len(order), device=order.device) - first < allowed[ordered]
+    chosen[order] = torch.arange(order.shape[0], device=order.device) - first < allowed[ordered]
     return chosen
 
 
@@ -104,16 +104,16 @@ def decided(
         Bool ``[C]``; too few of them where a last turn has fewer cells than hits left.
     """
     p = torch.sigmoid(logit)
-    zero = p.new_zeros(len(left))
+    zero = p.new_zeros(left.shape[0])
     expected, variance = (zero.index_add(0, segment, part) for part in (p, p * (1.0 - p)))
     alone = logit + noise > 0
     all_left = last | (zero.index_add(0, segment, alone.float()) > left)
     wanted = torch.where(all_left, left, torch.minimum(expected, left))
     together = drawn(logit, noise, segment, wanted, start)
     missing = torch.where(
-        all_left, left - torch.bincount(segment[together], minlength=len(left)), 0
+        all_left, left - torch.bincount(segment[together], minlength=left.shape[0]), 0
     )
-    if bool((missing > 0).any()):  # by rounding, or too few that are possible
+    if torch.jit.is_tracing() or bool((missing > 0).any()):  # by rounding, or too few that are possible
         score = (logit + noise).masked_fill(together, -torch.inf)
         together |= best(score, segment, missing) & ~together
     share = share_together(expected, variance, number(brief, expected, variance))
@@ -156,7 +156,7 @@ def drawn(logit: Tensor, noise: Tensor, segment: Tensor, number: Tensor, start: 
     Returns:
         Whether each cell is chosen, bool ``[C]``.
     """
-    zero = torch.zeros(len(number), dtype=torch.float64, device=logit.device)
+    zero = torch.zeros(number.shape[0], dtype=torch.float64, device=logit.device)
     shift, logit, wanted = zero, logit.double(), number.double()
     for _ in range(SHIFTS):
         share = torch.sigmoid(logit + shift[segment])

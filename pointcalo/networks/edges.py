@@ -114,16 +114,21 @@ class Edges:
 
     def onto(self, key: Tensor) -> "Edges":
         """Edges with keys as targets as edges to indices into ``key [T]``, rising; others go."""
+        if torch.jit.is_tracing():  # a size that depends on the number of keys would be constant
+            return self._found(key)
         if len(key) == 0:
             return self.where(self.target < 0)
         # most targets are no keys: a table of marks tells most of them apart, sooner than a search
         size = 1 << (MARKS * len(key)).bit_length()
         marks = torch.zeros(size, dtype=torch.bool, device=key.device)
         marks[_mark(key, size)] = True
-        likely = self.where(marks[_mark(self.target, size)].nonzero()[:, 0])
-        index = torch.searchsorted(key, likely.target)
-        found = (key[index.clamp_max(len(key) - 1)] == likely.target).nonzero()[:, 0]
-        return Edges(likely.source[found], index[found], likely.kind[found])
+        return self.where(marks[_mark(self.target, size)].nonzero()[:, 0])._found(key)
+
+    def _found(self, key: Tensor) -> "Edges":
+        index = torch.searchsorted(key, self.target)
+        beyond = torch.cat([key, key.new_full((1,), -1)])
+        found = (beyond[index] == self.target).nonzero()[:, 0]
+        return Edges(self.source[found], index[found], self.kind[found])
 
     def among(self, key: Tensor) -> "Edges":
         """Edges with keys as targets as edges between hits with these keys ``[H]``; others go."""
@@ -141,6 +146,8 @@ class Edges:
 
 def by_turn(turn: Tensor, num_turns: int = 0) -> list[Tensor]:
     """Which rows ``[R]`` belong to each turn, in their order; so many turns, or up to the last."""
+    if torch.jit.is_tracing():
+        return [(turn == number).nonzero()[:, 0] for number in range(num_turns)]
     sizes = torch.bincount(turn, minlength=num_turns).tolist()
     return list(torch.argsort(turn, stable=True).split(sizes))
 
@@ -163,7 +170,7 @@ def edges_beside(geometry: Geometry, frame: ShowerFrame, hits: Cells) -> Edges:
     Returns:
         Edges with keys as targets.
     """
-    every = torch.arange(len(hits), device=hits.cell.device)
+    every = torch.arange(hits.cell.shape[0], device=hits.cell.device)
     first = geometry.neighbour_table(hits.cell)
     second = geometry.second_neighbour_table(hits.cell, first)
     parts = [_edges(geometry, hits, every, first, 0), _edges(geometry, hits, every, second, SECOND)]

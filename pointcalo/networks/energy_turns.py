@@ -31,7 +31,7 @@ def draw_excess(
 ) -> Tensor:
     """Excess energies of the hits in MeV ``[H]``, which sum to the profile in every layer."""
     segment = hits.segment
-    relative = torch.zeros(len(hits), device=place.device)
+    relative = torch.zeros(hits.cell.shape[0], device=place.device)
     coming, edges, num_turns = outlook.features(), seen.edges, 2 * budget.num_colours
     hits_of = by_turn(hits.turn, num_turns)
     edges_from = by_turn(hits.turn[edges.source], num_turns)
@@ -54,7 +54,7 @@ def draw_excess(
         )
         energy_left = budget.excess_left.clamp_min(0.0) / budget.threshold
         now = Turn.of(spectrum.moments(parameters), here, budget.hits_left, energy_left)
-        total = drawn.new_zeros(len(energy_left), proposals).index_add(0, here, drawn)
+        total = drawn.new_zeros(energy_left.shape[0], proposals).index_add(0, here, drawn)
         odds = share.log_odds(now, total, spectrum)
         proposal = _proposal(now, total, odds, noise, turn)
         relative[rows] = drawn.gather(1, proposal[here][:, None])[:, 0]
@@ -69,8 +69,8 @@ def _proposal(turn: Turn, total: Tensor, odds: Tensor, noise: Noise, number: int
     For a layer's last hits that whose sum ``total [Q, M]`` is nearest to what is left. For others
     one of those that leave some energy, by log odds ``[Q, M]``.
     """
-    segment = torch.arange(len(total), device=total.device)[:, None]
-    num_layers, proposals = len(total) // len(noise), total.shape[1]
+    segment = torch.arange(total.shape[0], device=total.device)[:, None]
+    num_layers, proposals = total.shape[0] // noise.key.shape[0], total.shape[1]
     counter = (segment % num_layers * 256 + number) * proposals
     counter = counter + torch.arange(proposals, device=total.device)
     chance = noise.uniform(segment // num_layers, counter, SHARE_STREAM)
@@ -82,7 +82,7 @@ def _proposal(turn: Turn, total: Tensor, odds: Tensor, noise: Noise, number: int
 
 def rescale(excess: Tensor, segment: Tensor, budget: Budget) -> Tensor:
     """A common factor on the excess of each layer, so that it sums to the profile's."""
-    total = excess.new_zeros(len(budget.counts)).index_add(0, segment, excess)
+    total = excess.new_zeros(budget.counts.shape[0]).index_add(0, segment, excess)
     share = budget.excess / budget.counts.clamp_min(1)  # where every draw was zero: equal parts
     factor = budget.excess / total.clamp_min(1e-12)
     return torch.where(total[segment] > 0, excess * factor[segment], share[segment])

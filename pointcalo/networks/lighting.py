@@ -96,7 +96,9 @@ class Lighting:
         budget.spend(cells.segment[chosen])
         self.dark.append((cells[~chosen], score[~chosen]))
         short = self._short(turn)
-        return Cells.join([cells[chosen], self._fill(short)]) if short.any() else cells[chosen]
+        if torch.jit.is_tracing() or bool(short.any()):
+            return Cells.join([cells[chosen], self._fill(short)])
+        return cells[chosen]
 
     def _add(self, hits: Cells, turn: int) -> None:
         edges = edges_beside(self.pool.geometry, self.pool.frame, hits)
@@ -128,7 +130,7 @@ class Lighting:
 
     def _uniform(self, turn: int, stream: int) -> Tensor:
         """A uniform number for each layer, ``[Q]``."""
-        segment = torch.arange(len(self.budget.counts), device=self.budget.counts.device)
+        segment = torch.arange(self.budget.counts.shape[0], device=self.budget.counts.device)
         num_layers = self.pool.geometry.num_layers
         return self.noise.uniform(segment // num_layers, segment % num_layers * 256 + turn, stream)
 
@@ -160,7 +162,7 @@ def _ordered(hits: Cells, edges: Edges, num_cells: int) -> tuple[Cells, Edges]:
     """Hits by rising key, with the edges between them."""
     key, order = hits.key(num_cells).sort()
     number = torch.empty_like(order)
-    number[order] = torch.arange(len(order), device=order.device)
+    number[order] = torch.arange(order.shape[0], device=order.device)
     edges = edges.onto(key)
     return hits[order], Edges(number[edges.source], edges.target, edges.kind)
 

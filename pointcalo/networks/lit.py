@@ -28,10 +28,13 @@ class Lit:
         self._hits.append(hits)
         self._edges.append(Edges(edges.source + self._number, edges.target, edges.kind))
         self._turns.append(turn)
-        self._number += len(hits)
+        self._number += hits.cell.shape[0]
 
     def towards(self, turn: int) -> Edges:
         """The edges to cells of a turn, with keys as targets."""
+        if torch.jit.is_tracing():
+            edges, turns = Edges.join(self._edges), torch.cat(self._turns)
+            return edges.where((turns == turn).nonzero()[:, 0])
         self._rows += [by_turn(turns) for turns in self._turns[len(self._rows) :]]
         parts = zip(self._edges, self._rows, strict=True)
         some = [edges.where(rows[turn]) for edges, rows in parts if turn < len(rows)]

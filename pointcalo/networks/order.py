@@ -33,7 +33,7 @@ def outwards(
     segment, shower, layer, cell = segment[row], shower[row], layer[row], cell[row, column]
     uv = frame.to_frame(geometry.position(cell)[:, :2], layer, shower)
     distance = torch.linalg.vector_norm(uv - budget.centre[segment], dim=-1)
-    shape = (len(budget.counts), budget.num_colours)
+    shape = (budget.counts.shape[0], budget.num_colours)
     nearest = torch.full((shape[0] * shape[1],), torch.inf, device=uv.device)
     slot = segment * budget.num_colours + geometry.colour(cell)
     nearest = nearest.scatter_reduce(0, slot, distance, "amin").reshape(shape)

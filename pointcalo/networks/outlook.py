@@ -26,7 +26,7 @@ class Outlook:
 
     def __init__(self, budget: Budget, *, adjacent: bool) -> None:
         self.budget, self.adjacent = budget, adjacent
-        rows = len(budget.counts) * budget.num_colours
+        rows = budget.counts.shape[0] * budget.num_colours
         self._sums = torch.zeros(rows, WEIGHTS, device=budget.counts.device)
 
     def add_places(self, cells: Cells, uv: Tensor, area: Tensor, radius: Tensor) -> None:
@@ -39,7 +39,7 @@ class Outlook:
     def add_edges(self, edges: Edges, cells: Cells, weight: Tensor | None = None) -> None:
         """Edges between layers from hits to cells ``[E]``, with weights ``[E]``; None: 1 each."""
         between = ((edges.kind > 0) & (edges.kind < SECOND)).nonzero()[:, 0]
-        if not self.adjacent or len(between) == 0:
+        if not self.adjacent:
             return
         on = (edges.kind[between, None] == torch.tensor(ON, device=between.device)).any(dim=1)
         both = torch.stack([on, ~on], dim=-1).float()

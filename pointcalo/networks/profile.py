@@ -246,8 +246,8 @@ class ProfileModel(nn.Module):
 
     def _draw_axis(self, known: Tensor, noise: Noise) -> Tensor:
         """Own axes of showers, ``[S, 4]``."""
-        shower = torch.arange(len(known), device=known.device)
-        numbers = known.new_zeros(len(known), 0)
+        shower = torch.arange(known.shape[0], device=known.device)
+        numbers = known.new_zeros(known.shape[0], 0)
         for k, head in enumerate(self.axis_heads):
             counter = torch.full_like(shower, k)
             drawn = mixture_sample(
@@ -279,7 +279,7 @@ class ProfileModel(nn.Module):
     def _static(self, incident: Incident) -> Tensor:
         """What is known before any hit: particle, layer, place of the axis; ``[S, L, F]``."""
         condition = self.condition(incident)
-        num_showers, num_layers = len(condition), len(self.layer_embedding)
+        num_showers, num_layers = condition.shape[0], len(self.layer_embedding)
         axis = axis_xy(incident, self.geometry.layer_z)
         offset, log_area = axis_cell(self.geometry, axis)
         places = [offset, log_area] if self.several_sizes else [offset]

@@ -54,7 +54,7 @@ class Turn:
     ) -> "Turn":
         """Turns of hits with these means and variances ``[H]`` and groups ``[H]``."""
         zero = torch.zeros_like(energy_left)
-        hits = torch.bincount(group, minlength=len(zero))
+        hits = torch.bincount(group, minlength=zero.shape[0])
         expected, variance = (zero.index_add(0, group, moment) for moment in moments)
         left = energy_left.clamp_min(SMALLEST)
         promise = [

@@ -94,7 +94,7 @@ class Noise:
 
     def latent(self, size: int, stream: int = 0) -> Tensor:
         """A standard normal vector a shower, ``[S, size]``."""
-        num_showers = len(self)
+        num_showers = self.key.shape[0]
         shower = torch.arange(num_showers, device=self.key.device).repeat_interleave(size)
         counter = torch.arange(size, device=self.key.device).repeat(num_showers)
         return self.normal(shower, counter, stream).reshape(num_showers, size)
