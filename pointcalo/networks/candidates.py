@@ -98,7 +98,8 @@ class Pool:
         key = both >> 1
         first = torch.ones_like(key, dtype=torch.bool)
         first[1:] = key[1:] != key[:-1]
-        return key[first], (both[first] & 1) == 0
+        rows = first.nonzero()[:, 0]
+        return key[rows], (both[rows] & 1) == 0
 
     def uv(self, cells: Cells) -> Tensor:
         """Position of cells about the axis in the shower's frame in mm, ``[C, 2]``."""
@@ -163,4 +164,4 @@ def _far_keys(
     angle = 2.0 * torch.pi * noise.uniform(shower[row], counter, FAR_STREAM + 1)
     point = axis[row] + radius[:, None] * torch.stack([angle.cos(), angle.sin()], dim=-1)
     cell = geometry.cell_at(layer[row], point)
-    return (shower[row] * geometry.num_cells + cell)[cell >= 0]
+    return (shower[row] * geometry.num_cells + cell)[(cell >= 0).nonzero()[:, 0]]

@@ -111,9 +111,13 @@ def decided(
     wanted = torch.where(all_left, left, torch.minimum(expected, left))
     together = drawn(logit, noise, segment, wanted, start)
     missing = torch.where(
-        all_left, left - torch.bincount(segment[together], minlength=left.shape[0]), 0
+        all_left,
+        left - torch.bincount(segment[together.nonzero()[:, 0]], minlength=left.shape[0]),
+        0,
     )
-    if torch.jit.is_tracing() or bool((missing > 0).any()):  # by rounding, or too few that are possible
+    if torch.jit.is_tracing() or bool(
+        (missing > 0).any()
+    ):  # by rounding, or too few that are possible
         score = (logit + noise).masked_fill(together, -torch.inf)
         together |= best(score, segment, missing) & ~together
     share = share_together(expected, variance, number(brief, expected, variance))

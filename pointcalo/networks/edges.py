@@ -178,7 +178,8 @@ def edges_beside(geometry: Geometry, frame: ShowerFrame, hits: Cells) -> Edges:
         layer = hits.layer + step
         rows = ((layer >= 0) & (layer < geometry.num_layers)).nonzero()[:, 0]
         there = _counterpart(geometry, frame, hits[rows], layer[rows])
-        rows, there = rows[there >= 0], there[there >= 0]
+        known = (there >= 0).nonzero()[:, 0]
+        rows, there = rows[known], there[known]
         around = geometry.neighbour_table(there)
         parts.append(_edges(geometry, hits, rows, there[:, None], kind))
         parts.append(_edges(geometry, hits, rows, around, kind + 1))

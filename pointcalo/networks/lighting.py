@@ -93,8 +93,9 @@ class Lighting:
             start=self._uniform(turn, START_STREAM),
             coin=self._uniform(turn, COIN_STREAM),
         )
+        dark, chosen = (~chosen).nonzero()[:, 0], chosen.nonzero()[:, 0]
         budget.spend(cells.segment[chosen])
-        self.dark.append((cells[~chosen], score[~chosen]))
+        self.dark.append((cells[dark], score[dark]))
         short = self._short(turn)
         if torch.jit.is_tracing() or bool(short.any()):
             return Cells.join([cells[chosen], self._fill(short)])
@@ -113,7 +114,7 @@ class Lighting:
             torch.cat([self.pool.near[self.near.turn == turn], known]),
             self.pool.far[self.far.turn == turn],
         )
-        wanted = hits[self.pool.cells(key).segment] > 0
+        wanted = (hits[self.pool.cells(key).segment] > 0).nonzero()[:, 0]
         return key[wanted], is_sure[wanted]
 
     def _log_odds(
