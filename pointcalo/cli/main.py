@@ -26,6 +26,10 @@ CONFIGURED = {
         "compare two files of showers, write a report",
         "reference=showers.h5 generated=generated.h5 output=report/",
     ),
+    "export": (
+        "a trained generator as a folder that others run",
+        "run=runs/NAME output=generator/",
+    ),
     "convert": (
         "convert a file of showers to another layout",
         "input=a.h5 output=b.h5 format=showerdata",

@@ -173,15 +173,17 @@ class LatticeSheets(GridSheets):
         self, sheet: Tensor | None, xy: Tensor, k: int, aspect: float
     ) -> tuple[Tensor, Tensor]:
         """Sort the sites of a template; rows that miss a site of it go to the KD-tree."""
-        template = nearest_template(type(self), aspect, k).to(xy.device)
+        # an exported program has no trees: at a straight edge half of twice as many are cells
+        tracing = torch.jit.is_tracing()
+        template = nearest_template(type(self), aspect, 2 * k if tracing else k).to(xy.device)
         i, j = self._site_at(sheet, xy)
         width = self.of_sheet(self.width, sheet)
         slot, reachable = self._template_slots(sheet, i, j, template, width)
         cell = self.cell_of(sheet, slot)
         complete = reachable & (cell >= 0).all(1)
         squares = self._squares(sheet, xy, i, j, template)
-        if torch.jit.is_tracing():  # the exported program has no trees, and sorts plainly
-            squares, order = squares.sort(dim=1)
+        if tracing:
+            squares, order = squares.masked_fill(cell < 0, torch.inf).sort(dim=1)
             return cell.gather(1, order)[:, :k].long(), squares[:, :k]
         key = _sorted(_sort_key(squares, cell))[:, :k]
         cells, squares = key & 0xFFFFFFFF, (key >> 32).to(torch.int32).view(torch.float32)
@@ -196,6 +198,12 @@ class LatticeSheets(GridSheets):
     ) -> tuple[Tensor, Tensor]:
         """Slots [P, M] of the template around each site; whether all lie in the window."""
         last_i, last_j = self.of_sheet(self.last_i32, sheet), self.of_sheet(self.last_j32, sheet)
+        if torch.jit.is_tracing():  # no tree takes over: site by site
+            sites_i, sites_j = (s[:, None].long() + template[:, k] for k, s in enumerate((i, j)))
+            there = (sites_i >= 0) & (sites_j >= 0)
+            there &= (sites_i <= last_i.reshape(-1, 1)) & (sites_j <= last_j.reshape(-1, 1))
+            slot = sites_j * width.reshape(-1, 1) + sites_i
+            return torch.where(there, slot, 0), there.all(dim=1)  # slot 0 is in the empty margin
         reach_i, reach_j = template[:, 0].abs().max(), template[:, 1].abs().max()
         reachable = (i >= reach_i) & (j >= reach_j)
         reachable &= (i <= last_i - reach_i) & (j <= last_j - reach_j)

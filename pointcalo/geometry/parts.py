@@ -75,24 +75,15 @@ class Parts:
 
     def position(self, cell: Tensor) -> Tensor:
         """Centres [N, 2], float64."""
-        out = torch.empty(cell.shape[0], 2, dtype=torch.float64, device=cell.device)
-        for rows, sheets, sheet, local, _ in self._of_cells(cell):
-            out[rows] = sheets.position(sheet, local)
-        return out
+        return self._joined(cell, lambda sheets, *where: sheets.position(*where))
 
     def mean_position(self, cell: Tensor) -> Tensor:
         """Mean positions [N, 2], float64."""
-        out = torch.empty(cell.shape[0], 2, dtype=torch.float64, device=cell.device)
-        for rows, sheets, sheet, local, _ in self._of_cells(cell):
-            out[rows] = sheets.mean_position(sheet, local)
-        return out
+        return self._joined(cell, lambda sheets, *where: sheets.mean_position(*where))
 
     def area(self, cell: Tensor) -> Tensor:
         """Areas [N], float64."""
-        out = torch.empty(cell.shape[0], dtype=torch.float64, device=cell.device)
-        for rows, sheets, sheet, local, _ in self._of_cells(cell):
-            out[rows] = sheets.area(sheet, local)
-        return out
+        return self._joined(cell, lambda sheets, *where: sheets.area(*where))
 
     def colour(self, cell: Tensor) -> Tensor:
         """Colours [N], int64."""
@@ -119,10 +110,7 @@ class Parts:
 
     def _own_colour(self, cell: Tensor) -> Tensor:
         """Colours [N] of cells in their part."""
-        out = torch.empty_like(cell)
-        for rows, sheets, sheet, local, _ in self._of_cells(cell):
-            out[rows] = sheets.colour(sheet, local)
-        return out
+        return self._joined(cell, lambda sheets, *where: sheets.colour(*where))
 
     def _own_table(
         self,
@@ -134,8 +122,21 @@ class Parts:
         out = cell.new_full((cell.shape[0], width), -1)
         for rows, sheets, sheet, local, start in self._of_cells(cell):
             table = table_of(sheets, sheet, local)
-            out[rows, : table.shape[1]] = torch.where(table < 0, -1, table + start[:, None])
+            table = torch.where(table < 0, -1, table + start[:, None])
+            if len(self.kinds) == 1 and table.shape[1] == width:
+                return table
+            out[rows, : table.shape[1]] = table
         return out
+
+    def _joined(self, cell: Tensor, of_sheets: Callable[..., Tensor]) -> Tensor:
+        """What sheets say of their cells, for cells [N] in their order."""
+        found = [(rows, of_sheets(*where)) for rows, *where, _ in self._of_cells(cell)]
+        if len(self.kinds) == 1:
+            return found[0][1]
+        if not found:
+            return of_sheets(self.kinds[0], self.flat_sheet[:0], cell)
+        order = torch.cat([rows for rows, _ in found]).argsort()
+        return torch.cat([values for _, values in found])[order]
 
     @cached_property
     def _own_neighbours(self) -> int:

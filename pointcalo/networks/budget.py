@@ -96,5 +96,5 @@ class Budget:
 def _compared(outlook: Tensor, left: Tensor) -> Tensor:
     """The outlook ``[..., 10]``, its last three, sums of later weights, beside the hits left."""
     shares, sums = outlook[..., :-NEARBY], outlook[..., -NEARBY:]
-    ratio = (sums / (left[..., None].clamp_min(0) + 0.5)).clamp_max(3.0)
+    ratio = (sums / (left[..., None].clamp_min(0).float() + 0.5)).clamp_max(3.0)
     return torch.cat([shares, torch.log1p(sums), ratio], dim=-1)

@@ -79,10 +79,9 @@ class Pool:
         draws = FAR_PER_HIT * hits + FAR_EXTRA
         self.far = _far_keys(geometry, shower, layer, axis, draws, reach, noise)
         segment = shower * geometry.num_layers + layer
-        self._draws = torch.zeros(counts.numel(), device=axis.device)
-        self._draws[segment] = draws.float()
-        self._reach = torch.ones_like(self._draws)
-        self._reach[segment] = reach
+        zero = torch.zeros_like(counts, dtype=torch.float32).flatten()
+        self._draws = zero.index_copy(0, segment, draws.float())
+        self._reach = (zero + 1.0).index_copy(0, segment, reach)
 
     def cells(self, key: Tensor) -> Cells:
         """Cells with these keys ``[C]``."""
@@ -96,8 +95,7 @@ class Pool:
         """
         both = torch.unique(torch.cat([2 * sure, 2 * chance + 1]))  # of one key the sure one first
         key = both >> 1
-        first = torch.ones_like(key, dtype=torch.bool)
-        first[1:] = key[1:] != key[:-1]
+        first = torch.cat([key[:1] >= 0, key[1:] != key[:-1]])
         rows = first.nonzero()[:, 0]
         return key[rows], (both[rows] & 1) == 0
 
@@ -143,7 +141,7 @@ def _near_keys(
         known = cell >= 0
         keys.append((shower[rows, None] * geometry.num_cells + cell)[known])
         area = geometry.area(cell.clamp_min(0).flatten()).reshape(cell.shape) * known
-        radius[rows] = torch.sqrt(area.sum(dim=-1) / torch.pi)
+        radius = radius.index_copy(0, rows, torch.sqrt(area.sum(dim=-1) / torch.pi))
     return radius.clamp_min(1.0), torch.cat(keys)
 
 

@@ -33,8 +33,8 @@ class CellField(nn.Module):
 
         Only these segments are looked at.
         """
-        is_there = torch.zeros(context.shape[0], dtype=torch.bool, device=segment.device)
-        is_there[segment] = True
+        none = torch.zeros(context.shape[0], dtype=torch.bool, device=segment.device)
+        is_there = none.index_fill(0, segment, 1)
         rows = is_there.nonzero()[:, 0]
         place = is_there.cumsum(0) - 1
         return self.layer(context[rows], brief[rows])[place[segment]]

@@ -70,9 +70,8 @@ def best(score: Tensor, segment: Tensor, allowed: Tensor) -> Tensor:
     order = torch.argsort(segment.double() * 4.0 - torch.atan(score.double()))
     ordered = segment[order]
     first = torch.searchsorted(ordered, ordered)
-    chosen = torch.zeros_like(segment, dtype=torch.bool)
-    chosen[order] = torch.arange(order.shape[0], device=order.device) - first < allowed[ordered]
-    return chosen
+    chosen = torch.arange(order.shape[0], device=order.device) - first < allowed[ordered]
+    return torch.zeros_like(chosen).index_copy(0, order, chosen)
 
 
 def decided(
@@ -175,6 +174,5 @@ def drawn(logit: Tensor, noise: Tensor, segment: Tensor, number: Tensor, start: 
     unit = (wanted / total.clamp_min(1e-12))[segment]
     steps = torch.floor(upto * unit + start[segment])
     steps -= torch.floor((upto - share) * unit + start[segment])
-    chosen = torch.zeros_like(segment, dtype=torch.bool)
-    chosen[order] = steps > 0
-    return chosen
+    chosen = steps > 0
+    return torch.zeros_like(chosen).index_copy(0, order, chosen)

@@ -57,8 +57,9 @@ def draw_excess(
         total = drawn.new_zeros(energy_left.shape[0], proposals).index_add(0, here, drawn)
         odds = share.log_odds(now, total, spectrum)
         proposal = _proposal(now, total, odds, noise, turn)
-        relative[rows] = drawn.gather(1, proposal[here][:, None])[:, 0]
-        budget.spend(here, relative[rows] * budget.threshold[here])
+        taken = drawn.gather(1, proposal[here][:, None])[:, 0]
+        relative = relative.index_copy(0, rows, taken)
+        budget.spend(here, taken * budget.threshold[here])
         seen.learn(edges.where(edges_from[turn]), relative)
     return rescale(relative * budget.threshold[segment], segment, budget)
 

@@ -49,7 +49,7 @@ class LatentMemory(nn.Module):
         held = self.latents[: int(self.number)]
         if len(held) == 0:
             return normal
-        shower = torch.arange(len(noise), device=held.device)
+        shower = torch.arange(noise.key.shape[0], device=held.device)
         choice = noise.uniform(shower, torch.full_like(shower, size), stream)
         chosen = held[(choice * len(held)).long()]
         bandwidth = (4 / ((size + 2) * len(held))) ** (1 / (size + 4))

@@ -162,8 +162,8 @@ class Lighting:
 def _ordered(hits: Cells, edges: Edges, num_cells: int) -> tuple[Cells, Edges]:
     """Hits by rising key, with the edges between them."""
     key, order = hits.key(num_cells).sort()
-    number = torch.empty_like(order)
-    number[order] = torch.arange(order.shape[0], device=order.device)
+    every = torch.arange(order.shape[0], device=order.device)
+    number = every.index_copy(0, order, every)
     edges = edges.onto(key)
     return hits[order], Edges(number[edges.source], edges.target, edges.kind)
 

@@ -67,7 +67,7 @@ class PostProcessor(nn.Module):
     @torch.no_grad()
     def applied(self, showers: Showers, profile: Profile) -> Showers:
         """The same showers, with this profile, with other energies."""
-        points = showers.points.clone()
         threshold = self.geometry.layer_threshold[showers.layer]
-        points[:, ENERGY] = threshold + self(showers, profile)
-        return showers.replace(points=points)
+        energy = threshold + self(showers, profile)
+        x_y, time = showers.points[:, :ENERGY], showers.points[:, ENERGY + 1 :]
+        return showers.replace(points=torch.cat([x_y, energy[:, None], time], dim=1))

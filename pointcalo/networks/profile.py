@@ -203,8 +203,8 @@ class ProfileModel(nn.Module):
         shower = torch.arange(num_showers, device=static.device)
         threshold = self.geometry.layer_threshold
         capacity = self.geometry.layer_start.diff()
-        counts = torch.zeros(num_showers, num_layers, dtype=torch.int64, device=static.device)
-        energy = torch.zeros(num_showers, num_layers, device=static.device)
+        counts: list[Tensor] = []
+        energy: list[Tensor] = []
         spent = torch.zeros(num_showers, device=static.device)
         state, nowhere = None, torch.zeros(num_showers, 4, device=static.device)
         history = torch.zeros(num_showers, 4, device=static.device)
@@ -226,13 +226,12 @@ class ProfileModel(nn.Module):
                 noise.logistic(shower, counter, 3),
             ).clamp(*self.log_excess_limits)
             ratio = (log_excess.exp() - MIN_EXCESS).clamp_min(0.0)
-            counts[:, layer] = count
-            energy[:, layer] = count * threshold[layer] * (1.0 + ratio)
-            spent = spent + energy[:, layer]
-            here = slice(layer, layer + 1)
-            profile = Profile(count[:, None], energy[:, here], nowhere)
+            counts.append(count)
+            energy.append(count * threshold[layer] * (1.0 + ratio))
+            spent = spent + energy[-1]
+            profile = Profile(count[:, None], energy[-1][:, None], nowhere)
             history = self.history(self._history(profile, incident, layer, spent[:, None]))[:, 0]
-        profile = Profile(counts, energy, nowhere)
+        profile = Profile(torch.stack(counts, dim=1), torch.stack(energy, dim=1), nowhere)
         known = torch.cat([output[:, 0], self.summary(self._summary(profile, incident))], dim=-1)
         return replace(profile, axis=self._draw_axis(known, noise))
 

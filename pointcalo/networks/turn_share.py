@@ -117,11 +117,12 @@ class TurnShare(nn.Module):
         rows, one = turn.leaving_several, turn.leaving_one
         value = _logit(turn, drawn, rows)
         of_true = mixture_log_prob(self.true(turn.promise[rows])[:, None], value)
-        odds[rows] = of_true - mixture_log_prob(self.drawn(turn.promise[rows])[:, None], value)
+        of_drawn = mixture_log_prob(self.drawn(turn.promise[rows])[:, None], value)
+        odds = odds.index_copy(0, rows, of_true - of_drawn)
         rest = (turn.energy_left[one, None] - drawn[one]).clamp_min(0.0)
         of_true = spectrum.log_prob(self.true_rest(turn.promise[one])[:, None], rest)
         of_drawn = _log_prob_of_rest(self.drawn_rest(turn.promise[one])[:, None], rest)
-        odds[one] = of_true + spectrum.log_slope(rest) - of_drawn
+        odds = odds.index_copy(0, one, of_true + spectrum.log_slope(rest) - of_drawn)
         return odds.masked_fill(drawn >= turn.energy_left[:, None], -torch.inf)
 
 

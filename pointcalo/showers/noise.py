@@ -51,12 +51,12 @@ class Noise:
     key: Tensor
 
     @classmethod
-    def for_showers(cls, seed: int, number: Tensor, purpose: int = GENERATION) -> "Noise":
+    def for_showers(cls, seed: int | Tensor, number: Tensor, purpose: int = GENERATION) -> "Noise":
         """Keys of the showers with these numbers ``[S]`` in the run with this seed.
 
         Programs that share a seed need a purpose each, or they would share their numbers.
         """
-        seeded = torch.tensor(seed, dtype=torch.int64, device=number.device) * _GOLDEN
+        seeded = torch.as_tensor(seed, dtype=torch.int64, device=number.device) * _GOLDEN
         start = _mix(_mix(seeded + 1) + purpose)
         return cls(_mix(start + number.to(torch.int64) * _GOLDEN))
 

@@ -34,7 +34,7 @@ def index_from_ptr(ptr: Tensor) -> Tensor:
     >>> index_from_ptr(torch.tensor([0, 2, 2, 3]))
     tensor([0, 0, 2])
     """
-    segments = torch.arange(len(ptr) - 1, device=ptr.device)
+    segments = torch.arange(ptr.shape[0] - 1, device=ptr.device)
     return torch.repeat_interleave(segments, ptr.diff())
 
 
@@ -54,7 +54,7 @@ def rows_of(ptr: Tensor, segments: Tensor) -> Tensor:
     counts = ptr.diff()[segments]
     shift = ptr[segments] - (counts.cumsum(0) - counts)
     within = torch.repeat_interleave(shift, counts)
-    return within + torch.arange(len(within), device=ptr.device)
+    return within + torch.arange(within.shape[0], device=ptr.device)
 
 
 class _SegmentSum(torch.autograd.Function):

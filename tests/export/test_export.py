@@ -1,0 +1,273 @@
+"""Exported generators: the showers of the run, from a folder that needs no more than a runtime."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+import pointcalo
+from pointcalo.cli.main import main
+from pointcalo.cli.run_directory import trained_model
+from pointcalo.export import folder as exporting
+from pointcalo.formats import open_showers, write
+from pointcalo.geometry import Geometry
+from pointcalo.sampling import Sampler
+from pointcalo.sampling.beyond import BeyondEdges
+from pointcalo.showers import Incident, Showers
+from pointcalo.simulation import ParametricSimulation, ParticleGun
+
+SMALL = [
+    *("geometry=toy", "threads=1", "simulation.showers=300", "simulation.energy_GeV=[1,5]"),
+    *("network.width=16", "profile.width=16", "trainer.minutes=null", "trainer.epochs=1"),
+]
+
+
+def _trained(folder: Path, name: str, *more: str) -> Path:
+    assert main(["train", f"output={folder / name}", *SMALL, *more]) == 0
+    return folder / name
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _trained(tmp_path_factory.mktemp("runs"), "toy")
+
+
+@pytest.fixture(scope="module")
+def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("exported") / "generator"
+    arguments = [f"run={run}", f"output={folder}", "licence=CC-BY-4.0"]
+    assert main(["export", *arguments]) == 0
+    return folder
+
+
+def _sampled(run: Path, incident: Incident, seed: int) -> Showers:
+    model, _ = trained_model(run, "cpu")
+    return Showers.cat(list(Sampler(model).sample(incident, seed)))
+
+
+def _particles(run: Path, number: int) -> tuple[dict[str, np.ndarray], Incident]:
+    """Particles away from the edges, as a user names them, and as the sampler takes them."""
+    model, _ = trained_model(run, "cpu")
+    incident = open_showers(run / "showers.h5").incident()
+    incident = incident[(~BeyondEdges(model).near(incident)).nonzero()[:number, 0]]
+    assert len(incident) == number
+    named = {
+        "energy_GeV": incident.energy.numpy() / 1e3,
+        "direction": 3.0 * incident.direction.numpy(),
+        "position": incident.position.numpy(),
+    }
+    return named, incident
+
+
+def test_the_showers_of_the_run(run: Path, exported: Path) -> None:
+    generator = pointcalo.load(exported)
+    for number in (1, 7, 60):
+        named, incident = _particles(run, number)
+        showers = generator.sample(**named, seed=3)
+        own = _sampled(run, incident, 3)
+        assert len(showers) == number
+        assert showers.ptr.tolist() == own.ptr.tolist()
+        assert showers.cell.tolist() == own.cell.tolist()
+        assert showers.layer.tolist() == own.layer.tolist()
+        found = np.stack([showers.x, showers.y, showers.energy, showers.time], axis=1)
+        torch.testing.assert_close(torch.from_numpy(found), own.points, rtol=1e-5, atol=1e-5)
+
+
+def test_shower_n_of_a_seed_is_the_same_in_any_batch(run: Path, exported: Path) -> None:
+    generator = pointcalo.load(exported)
+    named, _ = _particles(run, 6)
+    whole = generator.sample(**named, seed=3)
+    last = generator.sample(**{name: rows[4:] for name, rows in named.items()}, seed=3, first=4)
+    assert last.cell.tolist() == whole.cell[whole.ptr[4] :].tolist()
+    other = generator.sample(**named, seed=4)
+    assert other.cell.tolist() != whole.cell.tolist()
+
+
+def test_what_the_folder_says(run: Path, exported: Path) -> None:
+    said = yaml.safe_load((exported / "generator.yaml").read_text())
+    toy = Geometry.load("toy")
+    assert said["geometry"]["hash"] == toy.hash == Geometry.load(exported / "geometry.yaml").hash
+    fractions = said["geometry"]["layer_sampling_fraction"]
+    assert fractions == pytest.approx([la.sampling_fraction_mip for la in toy.layers], rel=1e-4)
+    assert said["geometry"]["layer_threshold_MeV"] == pytest.approx(toy.layer_threshold.tolist())
+    assert [row["name"] for row in said["outputs"]] == ["ptr", "layer", "cell", "points"]
+    assert said["particles"]["energy_GeV"] == pytest.approx([1.0, 5.0], rel=0.1)
+    assert said["pdg"] == [22]
+    assert said["licence"] == "CC-BY-4.0"
+    weights, (model, _) = load_file(exported / "weights.safetensors"), trained_model(run, "cpu")
+    own = model.generator.state_dict()
+    assert torch.equal(weights["generator.occupancy.cell.weight"], own["occupancy.cell.weight"])
+    card = (exported / "README.md").read_text()
+    assert "parametric" in card and "CC-BY-4.0" in card and "No validation was given" in card
+
+
+def test_nothing_names_a_folder_of_this_machine(exported: Path) -> None:
+    places = [str(Path(pointcalo.__file__).parents[1]).encode(), str(Path.home()).encode()]
+    with zipfile.ZipFile(exported / "generator.pt") as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    parts |= {path.name: path.read_bytes() for path in exported.iterdir() if path.suffix != ".pt"}
+    assert not [name for name, text in parts.items() if any(place in text for place in places)]
+    assert not [name for name in parts if name.endswith(".pkl") and "debug" in name]
+
+
+def test_it_runs_with_torch_and_numpy_alone(exported: Path) -> None:
+    program = f"""
+import sys
+class Refused:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {{"h5py", "hydra", "omegaconf", "torch_geometric", "scipy",
+                                       "lightning_fabric", "sklearn", "matplotlib", "safetensors"}}:
+            raise ImportError(name)
+sys.meta_path.insert(0, Refused())
+import pointcalo
+generator = pointcalo.load({str(exported)!r})
+showers = generator.sample(energy_GeV=[2, 3], direction=[0.2, 0, 1], seed=1)
+print(len(showers), len(showers.energy))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    showers, hits = map(int, done.stdout.split())
+    assert showers == 2 and hits > 10
+
+
+def test_conditions_and_a_post_processor(tmp_path: Path) -> None:
+    data, toy = tmp_path / "data.h5", Geometry.load("toy")
+    gun = ParticleGun.at(toy, energy_GeV=(1.0, 5.0), theta_deg=(0.0, 20.0))
+    incident = replace(gun.draw(300, seed=1), extra={"field": torch.linspace(0, 4, 300)})
+    showers = ParametricSimulation(toy).simulate(incident, seed=1)
+    named = {"geometry_name": "toy", "geometry_hash": toy.hash, "source": "parametric"}
+    write(data, showers, extra_units={"field": "T"}, points="cells", **named)
+    more = [f"data={data}", "conditions=[field]", "model=bibae"]
+    run, folder = _trained(tmp_path, "bibae", *more), tmp_path / "generator"
+    assert main(["export", f"run={run}", f"output={folder}"]) == 0
+    generator = pointcalo.load(folder)
+    incident = incident[:5]
+    showers = generator.sample(
+        energy_GeV=incident.energy.numpy() / 1e3,
+        direction=incident.direction.numpy(),
+        position=incident.position.numpy(),
+        conditions={"field": incident.extra["field"].numpy()},
+        seed=2,
+    )
+    own = _sampled(run, incident, 2)
+    assert showers.cell.tolist() == own.cell.tolist()
+    assert showers.energy == pytest.approx(own.energy.numpy(), rel=1e-4)
+    with pytest.raises(ValueError, match="conditions: got none, expected field"):
+        generator.sample(energy_GeV=[2.0])
+
+
+def test_a_report_goes_into_the_card(run: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report"
+    report.mkdir()
+    figures = {"auc_features": {"value": 0.61, "uncertainty": 0.01, "floor": 0.54}}
+    (report / "metrics.json").write_text(json.dumps({"toy": figures}))
+    arguments = [f"run={run}", f"report={report}", f"output={tmp_path / 'generator'}"]
+    assert main(["export", *arguments]) == 0
+    assert "| auc_features | 0.61 ± 0.01 | 0.54 |" in (tmp_path / "generator/README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"energy_GeV": []}, "energy_GeV: got \\[\\], expected positive numbers, at least one"),
+        ({"energy_GeV": [-1.0]}, "energy_GeV: got"),
+        ({"energy_GeV": [float("nan")]}, "energy_GeV: got"),
+        ({"particle": "muon"}, "particle: got 'muon', expected photon"),
+        ({"particle": 11}, "particle: got 11, expected photon"),
+        ({"direction": [1, 0, 0]}, "expected one that crosses the layers"),
+        ({"direction": [0, 1]}, "direction: got \\[0, 1\\], expected 3 numbers"),
+        ({"position": [0, float("inf")]}, "position: got"),
+        ({"conditions": {"field": 1.0}}, "conditions: got field, expected none"),
+        ({"energy_GeV": [50.0]}, "1 of 1 particles lie outside the training: energy of 1"),
+        ({"direction": [1, 0, 1]}, "outside the training: angle to the normal of"),
+    ],
+)
+def test_particles_that_make_no_sense(exported: Path, asked: dict, message: str) -> None:
+    generator = pointcalo.load(exported, outside="error")
+    with pytest.raises(ValueError, match=message):
+        generator.sample(**{"energy_GeV": [2.0], "direction": [0.2, 0, 1], **asked})
+
+
+def test_outside_the_training_is_never_silent(exported: Path) -> None:
+    generator = pointcalo.load(exported)
+    with pytest.warns(UserWarning, match="outside the training: energy of"):
+        assert len(generator.sample([50.0], direction=[0.2, 0, 1])) == 1
+    with pytest.raises(ValueError, match="outside: got 'quiet', expected warn or error"):
+        pointcalo.load(exported, outside="quiet")
+
+
+def _copied(exported: Path, to: Path) -> Path:
+    to.mkdir()
+    for path in exported.iterdir():
+        (to / path.name).write_bytes(path.read_bytes())
+    return to
+
+
+def test_foreign_and_damaged_folders(exported: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no generator\.yaml in it"):
+        pointcalo.load(tmp_path)
+    damaged = _copied(exported, tmp_path / "damaged")
+    (damaged / "generator.pt").write_bytes(b"not a program")
+    with pytest.raises(ValueError, match=r"generator\.pt: damaged, or not the file"):
+        pointcalo.load(damaged)
+    swapped = _copied(exported, tmp_path / "swapped")
+    Geometry.load("hgcal").save(swapped / "geometry.yaml")
+    with pytest.raises(ValueError, match=r"geometry\.yaml: damaged, or not the file"):
+        pointcalo.load(swapped)
+    (swapped / "geometry.yaml").unlink()
+    with pytest.raises(FileNotFoundError, match=r"geometry\.yaml: missing"):
+        pointcalo.load(swapped)
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    for text, message in (("a: [", "damaged, it is no YAML"), ("a: 1", "not of an exported")):
+        (foreign / "generator.yaml").write_text(text)
+        with pytest.raises(ValueError, match=message):
+            pointcalo.load(foreign)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run=nowhere"], "nowhere: no config.yaml in it"),
+        (["format=pickle"], "format: got 'pickle', expected torchscript"),
+        (["report=nowhere"], "nowhere: no metrics.json in it"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing(
+    run: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    asked = [f"run={run}", *arguments, f"output={tmp_path / 'generator'}"]
+    assert main(["export", *asked]) == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_program_that_makes_other_showers_is_not_kept(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, write = exporting.WRITERS["torchscript"]
+
+    def spoilt(program: torch.nn.Module, inputs: tuple, path: Path) -> None:
+        bias = program.model.generator.occupancy.head[-1].bias
+        with torch.no_grad():
+            bias += 0.5
+        write(program, inputs, path)
+        with torch.no_grad():
+            bias -= 0.5
+
+    monkeypatch.setitem(exporting.WRITERS, "torchscript", (file, spoilt))
+    assert main(["export", f"run={run}", f"output={tmp_path / 'generator'}"]) == 2
+    assert "differ from the model's; nothing was written" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
