@@ -22,7 +22,7 @@ from pointcalo.showers.noise import Noise
 
 FAR_PER_HIT = 2  # far draws: 2 N + 5 a layer
 FAR_EXTRA = 5
-MOST_EXPORTED = 500  # hits of a layer that an exported generator knows
+MOST_EXPORTED = 500  # hits of a layer, beyond which an exported generator looks at no more cells
 FAR_STREAM = 8  # noise streams used: 8 and 9
 
 
@@ -133,7 +133,10 @@ def _near_keys(
     low = 0
     tracing = torch.jit.is_tracing()
     most = MOST_EXPORTED if tracing else int(hits.max()) if len(hits) else 0
-    for high, size in near_tiers(near, most):
+    tiers = near_tiers(near, most)
+    if tracing:  # the program does not know how many hits will be asked for
+        tiers[-1] = geometry.num_cells, tiers[-1][1]
+    for high, size in tiers:
         rows, low = ((hits > low) & (hits <= high)).nonzero()[:, 0], high
         if not tracing and len(rows) == 0:
             continue
