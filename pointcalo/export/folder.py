@@ -18,6 +18,7 @@ from pointcalo.export.program import INPUTS, OUTPUTS, Program
 from pointcalo.export.torchscript import write_torchscript
 from pointcalo.geometry import Geometry
 from pointcalo.models.base import Model
+from pointcalo.networks.cells import CellGenerator
 from pointcalo.showers import Incident
 
 WRITERS: dict[str, tuple[str, Callable[[Program, tuple[Tensor, ...], Path], None]]] = {
@@ -81,17 +82,12 @@ def write_folder(
     """
     if kind not in WRITERS:
         raise ValueError(f"format: got {kind!r}, expected {' or '.join(WRITERS)}")
+    _check_known(model)
     file, write = WRITERS[kind]
     geometry = model.profile.geometry
     program = Program(model, tuple(origin.conditions))
     with folder_beside(path, mark=DESCRIPTION) as folder:
-        try:
-            write(program, _inputs(program, incident[:TRACED], 1), folder / file)
-        except RuntimeError as error:
-            raise ValueError(
-                f"format={kind}: a {type(model.generator).__name__} cannot be exported: "
-                f"{str(error).splitlines()[0]}"
-            ) from error
+        write(program, _inputs(program, incident[:TRACED], 1), folder / file)
         geometry.save(folder / GEOMETRY)
         (folder / "weights.safetensors").write_bytes(save(_weights(model)))
         (folder / "README.md").write_text(_card(origin, geometry), encoding="utf-8")
@@ -99,6 +95,25 @@ def write_folder(
         text = yaml.safe_dump(described, sort_keys=False, allow_unicode=True)
         (folder / DESCRIPTION).write_text(text, encoding="utf-8")
         return _compared(program, folder, incident)
+
+
+def _check_known(model: Model) -> None:
+    """Whether a model can be exported.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if not isinstance(model.generator, CellGenerator):
+        raise ValueError(
+            f"export: got a {type(model.generator).__name__}, expected a generator of cells "
+            "(network=cells or graph)"
+        )
+    geometry = model.profile.geometry
+    if geometry.lattice_tables() is None:
+        raise ValueError(
+            f"export: got geometry {geometry.name!r}, expected one whose layers are lattices of "
+            "one kind"
+        )
 
 
 def _inputs(program: Program, incident: Incident, seed: int) -> tuple[Tensor, ...]:

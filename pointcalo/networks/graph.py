@@ -65,7 +65,7 @@ class EnergyMessages(EdgeMessages):
         Energies are the excess over threshold in thresholds.
         """
         told = hidden + self.energy(torch.log1p(relative)[:, None])
-        return self.heard(told, edges, len(hidden))
+        return self.heard(told, edges, hidden.shape[0])
 
 
 class SeenInGraph(Seen):
@@ -78,7 +78,7 @@ class SeenInGraph(Seen):
     """
 
     def __init__(self, edges: Edges, hidden: Tensor, energies: EnergyMessages) -> None:
-        super().__init__(edges, len(hidden))
+        super().__init__(edges, hidden.shape[0])
         self.energies, self.hidden, self.heard = energies, hidden, hidden
 
     def learn(self, edges: Edges, relative: Tensor) -> None:
@@ -132,7 +132,7 @@ class GraphGenerator(CellGenerator):
 
         def see(lit: Lit, edges: Edges, uv: Tensor) -> Tensor:
             edges = self.visible(edges)
-            counts = seen_by_cells(edges.count(len(uv)), uv, self.place)
+            counts = seen_by_cells(edges.count(uv.shape[0]), uv, self.place)
             hits, earlier = lit.earlier(geometry.num_cells)
             earlier = self.visible(earlier)
             position = geometry.position(hits.cell)[:, :2]
@@ -142,7 +142,7 @@ class GraphGenerator(CellGenerator):
                 geometry.area(hits.cell),
             )
             hidden = self.lit_hits(place, context, hits, earlier)
-            return torch.cat([counts, self.to_cells.heard(hidden, edges, len(uv))], dim=-1)
+            return torch.cat([counts, self.to_cells.heard(hidden, edges, uv.shape[0])], dim=-1)
 
         return see
 

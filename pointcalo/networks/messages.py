@@ -29,7 +29,7 @@ class EdgeMessages(MessagePassing):
         said = (said if weight is None else said * weight[:, None]).view(-1, self.width)
         # one row for each hit and kind: five times less is gathered than by hit alone
         beside = torch.stack([edges.source * KINDS + edges.kind, edges.target])
-        return self.propagate(beside, x=(said, None), size=(len(said), num_targets))
+        return self.propagate(beside, x=(said, None), size=(said.shape[0], num_targets))
 
 
 class CellMessages(EdgeMessages):
@@ -45,5 +45,5 @@ class CellMessages(EdgeMessages):
 
     def forward(self, hidden: Tensor, weight: Tensor | None, edges: Edges) -> Tensor:
         """New vectors ``[H, W]`` of hits with vectors ``[H, W]`` and weights ``[H]``."""
-        heard = self.heard(hidden, edges, len(hidden), weight)
+        heard = self.heard(hidden, edges, hidden.shape[0], weight)
         return hidden + self.out(leaky_relu(torch.cat([hidden, heard], dim=-1), SLOPE))

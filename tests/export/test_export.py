@@ -164,6 +164,26 @@ def test_conditions_and_a_post_processor(tmp_path: Path) -> None:
         generator.sample(energy_GeV=[2.0])
 
 
+def test_what_cannot_be_exported_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sets = _trained(tmp_path, "sets", "network=set")
+    assert main(["export", f"run={sets}", f"output={tmp_path / 'generator'}"]) == 2
+    assert "got a SetGenerator, expected a generator of cells" in capsys.readouterr().err
+    rings = _trained(tmp_path, "rings", "geometry=calogan", "simulation.energy_GeV=[1,5]")
+    assert main(["export", f"run={rings}", f"output={tmp_path / 'generator'}"]) == 2
+    assert "expected one whose layers are lattices of one kind" in capsys.readouterr().err
+    assert not (tmp_path / "generator").exists()
+
+
+def test_messages_between_hits(tmp_path: Path) -> None:
+    run = _trained(tmp_path, "graph", "network=graph", "network.vector=8")
+    assert main(["export", f"run={run}", f"output={tmp_path / 'generator'}"]) == 0
+    assert (
+        len(pointcalo.load(tmp_path / "generator").sample([2.0, 3.0], direction=[0.2, 0, 1])) == 2
+    )
+
+
 def test_a_report_goes_into_the_card(run: Path, tmp_path: Path) -> None:
     report = tmp_path / "report"
     report.mkdir()
