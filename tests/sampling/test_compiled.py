@@ -136,7 +136,7 @@ def test_empty_layers_single_hits_and_crowded_ones(hits: int) -> None:
     assert _share_of_equal(eager, quick) >= 0.75
 
 
-def test_what_there_is_no_code_for_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_there_is_no_code_for_is_one_line() -> None:
     toy = Geometry.load("toy")
     sets = VAE(ProfileModel(toy, width=8), SetGenerator(toy, latent=2, width=8))
     with pytest.raises(ValueError, match="got a SetGenerator, expected the generator of network="):
@@ -149,6 +149,9 @@ def test_what_there_is_no_code_for_is_one_line(monkeypatch: pytest.MonkeyPatch) 
     narrow = VAE(ProfileModel(toy, width=8), CellGenerator(toy, width=24))
     with pytest.raises(ValueError, match="width 24, expected cpu and a multiple of 16"):
         compiled(narrow)
+    many = VAE(ProfileModel(toy, width=8, components=40), CellGenerator(toy, width=16))
+    with pytest.raises(ValueError, match="got 40 components of a mixture, expected at most 32"):
+        compiled(many)
 
 
 @pytest.fixture

@@ -107,8 +107,8 @@ class Engine:
         )
 
 
-def check_known(generator: nn.Module) -> None:
-    """Whether the library has code for a generator and its geometry.
+def check_known(profile: ProfileModel, generator: nn.Module) -> None:
+    """Whether the library has code for these networks and their geometry.
 
     Raises:
         ValueError: it has not.
@@ -124,15 +124,17 @@ def check_known(generator: nn.Module) -> None:
             f"engine=compiled: got geometry {geometry.name!r}, expected one whose layers are "
             "lattices of one kind; take engine=eager"
         )
-    wide, components = generator.context.network[-1].out_features, generator.energy.head[-1]
+    wide = generator.context.network[-1].out_features
     if geometry.device.type != "cpu" or wide % (2 * VECTOR):
         raise ValueError(
             f"engine=compiled: got device {geometry.device} and width {wide // 2}, expected cpu "
             f"and a multiple of {VECTOR}; take engine=eager"
         )
-    if components.out_features > 3 * MOST_COMPONENTS:
+    heads = profile.count_head, generator.energy.head, generator.time
+    components = max(head[-1].out_features for head in heads) // 3
+    if components > MOST_COMPONENTS:
         raise ValueError(
-            f"engine=compiled: got {components.out_features // 3} components, expected at most "
+            f"engine=compiled: got {components} components of a mixture, expected at most "
             f"{MOST_COMPONENTS}; take engine=eager"
         )
 

@@ -26,7 +26,7 @@ def compiled(model: Model) -> Model:
         ValueError: networks or a geometry that the library has no code for.
         OSError: there is no C++ compiler, or it fails.
     """
-    check_known(model.generator)
+    check_known(model.profile, model.generator)
     engine = Engine(model.profile, model.generator)
     quick = copy.copy(model)
     quick._modules = dict(model._modules)
