@@ -12,7 +12,7 @@ from pointcalo.cli.detector import given_geometry
 from pointcalo.cli.reading import conventions, named_geometry
 from pointcalo.formats import open_showers
 from pointcalo.formats.hdf5 import faults_named
-from pointcalo.formats.layouts import CLASSES, Outgoing, layout_named
+from pointcalo.formats.layouts import CLASSES, Layout, Outgoing, layout_named
 from pointcalo.formats.shower_file import ShowerFile
 from pointcalo.formats.tables.columns import NOT_KEPT
 from pointcalo.geometry import Geometry
@@ -30,8 +30,7 @@ def run(config: DictConfig) -> None:
     Raises:
         ValueError, OSError: the input cannot be used or the output not be written; one line.
     """
-    if config.format not in CLASSES:
-        raise ValueError(f"format: got {config.format!r}, expected one of {', '.join(CLASSES)}")
+    layout = layout_to_write(config.format)
     geometry = given_geometry(config)
     if config.project and geometry is None:
         raise ValueError("project=true needs the cells: pass geometry=NAME")
@@ -42,23 +41,38 @@ def run(config: DictConfig) -> None:
     numbers = _numbers(config, source)
     projector = _projector(config, source, geometry, target)
     batches = Converted(source, numbers, geometry, config.batch, projector)
-    layout = layout_named(config.format)
+    outgoing = _outgoing(config, source, len(numbers), target)
     lost = layout.write(
         Path(config.output),
         batches,
-        _outgoing(config, source, len(numbers), target),
+        outgoing,
         conventions(config, target or geometry or named_geometry(source)),
     )
     print(f"{config.output}: {len(numbers)} showers, layout {config.format}{batches.report()}")
     if source.assumed:
         print(f"taken for granted: {'; '.join(source.assumed)}")
-    more = sorted(set(source.attributes) - set(NOT_KEPT)) if not layout.holds_attributes else []
-    extra = [] if layout.holds_columns else [f"incident/{name}" for name in source.extra_units]
-    for kind, names in (("attributes", more), ("columns", extra)):
-        lost += [f"{kind} {', '.join(names)}"] if names else []
-    lost = [*source.left_out, *lost]
+    lost = [*source.left_out, *lost, *not_held(layout, outgoing)]
     if lost:
         print(f"dropped: {'; '.join(lost)}")
+
+
+def layout_to_write(name: str) -> Layout:
+    """The layout that the key `format` names.
+
+    Raises:
+        ValueError: unknown.
+    """
+    if name not in CLASSES:
+        raise ValueError(f"format: got {name!r}, expected one of {', '.join(CLASSES)}")
+    return layout_named(name)
+
+
+def not_held(layout: Layout, outgoing: Outgoing) -> list[str]:
+    """Attributes and columns that a layout has no place for, one phrase each kind."""
+    more = [] if layout.holds_attributes else sorted(set(outgoing.attributes) - set(NOT_KEPT))
+    extra = [] if layout.holds_columns else [f"incident/{name}" for name in outgoing.extra_units]
+    found = {"attributes": more, "columns": extra}
+    return [f"{kind} {', '.join(names)}" for kind, names in found.items() if names]
 
 
 class Converted:

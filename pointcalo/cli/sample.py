@@ -1,7 +1,7 @@
 """`pointcalo sample`: showers from a trained generator."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -11,6 +11,8 @@ import torch
 from omegaconf import DictConfig
 from tqdm import tqdm
 
+from pointcalo.cli.convert import layout_to_write, not_held
+from pointcalo.cli.reading import conventions
 from pointcalo.cli.run_directory import (
     run_config,
     trained_model,
@@ -19,10 +21,12 @@ from pointcalo.cli.run_directory import (
 )
 from pointcalo.cli.simulate import GUN, incident_like
 from pointcalo.cli.trained_particles import condition_names, outside, units_of
-from pointcalo.formats import NativeWriter
+from pointcalo.formats.conventions import Conventions
+from pointcalo.formats.layouts import Layout, Outgoing
+from pointcalo.formats.native.file import Native
 from pointcalo.geometry import Geometry
 from pointcalo.sampling import OtherCells, Sampler
-from pointcalo.showers import Incident
+from pointcalo.showers import Incident, Showers
 from pointcalo.simulation import ParticleGun, draw_columns
 
 ANGLE = ("direction", "eta", "theta_deg")  # of which one is given
@@ -33,6 +37,7 @@ NO_RADIUS = (
 
 def run(config: DictConfig) -> None:
     """Sample showers into a file; see `configs/sample.yaml` for the keys."""
+    layout = layout_to_write(config.format)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     model, geometry = trained_model(config.run, config.device)
@@ -52,13 +57,18 @@ def run(config: DictConfig) -> None:
         print(f"pointcalo sample: {line}", file=sys.stderr)
     incident = incident.to(config.device)
     start = perf_counter()
-    number = write_sampled(config.output, sampler, incident, config.run, config.seed)
-    milliseconds = 1e3 * (perf_counter() - start) / number
+    told = conventions(config, geometry.to("cpu"))
+    lost = write_sampled(
+        config.output, sampler, incident, config.run, config.seed, layout=layout, told=told
+    )
+    milliseconds = 1e3 * (perf_counter() - start) / len(incident)
     print(
-        f"{number} showers in {config.output}, {milliseconds:.2f} ms each "
+        f"{len(incident)} showers in {config.output}, {milliseconds:.2f} ms each "
         f"({torch.get_num_threads()} threads, writing included)"
     )
     print(_lost(sampler))
+    if lost:
+        print(f"dropped: {'; '.join(lost)}")
 
 
 def write_sampled(
@@ -67,8 +77,11 @@ def write_sampled(
     incident: Incident,
     run: str | Path,
     seed: int,
-) -> int:
-    """Sample showers into a file of the native layout.
+    *,
+    layout: Layout | None = None,
+    told: Conventions | None = None,
+) -> list[str]:
+    """Sample showers into a file.
 
     Args:
         path: file to write.
@@ -76,28 +89,39 @@ def write_sampled(
         incident: the particles, on its device.
         run: its directory.
         seed: of the showers.
+        layout: of the file; None: the native one.
+        told: what the layout leaves open, with the geometry on the CPU; None: nothing.
 
     Returns:
-        Number of showers.
+        What the layout cannot hold, one phrase each.
+
+    Raises:
+        ValueError, OSError: it cannot be written; one line, and nothing is left behind.
     """
-    geometry, attributes = sampler.geometry, {"seed": seed}
+    layout, told = layout or Native(), told or Conventions()
+    attributes: dict[str, Any] = {"seed": seed}
     if sampler.other is not None:
         attributes["carried_from"] = sampler.other.transfer.source.name
-    file = NativeWriter(
-        path,
-        geometry_name=geometry.name,
-        geometry_hash=geometry.hash,
+    outgoing = Outgoing(
+        num_showers=len(incident),
+        points="cells",
         source=_source(run),
+        geometry_name=sampler.geometry.name,
+        geometry_hash=sampler.geometry.hash,
         attributes=attributes,
         extra_units=units_of(trained_particles(run)),
     )
-    with file, tqdm(total=len(incident), unit="shower", desc="sample", disable=None) as bar:
-        for showers in sampler.sample(incident, seed):
-            file.append(showers.to("cpu"))
-            bar.update(len(showers))
+
+    def batches() -> Iterator[Showers]:
+        with tqdm(total=len(incident), unit="shower", desc="sample", disable=None) as bar:
+            for showers in sampler.sample(incident, seed):
+                yield showers.to("cpu")
+                bar.update(len(showers))
         if sampler.beyond.known:
-            file.attributes["energy_outside_cells"] = sampler.loss.share
-    return file.num_showers
+            attributes["energy_outside_cells"] = sampler.loss.share
+
+    lost = layout.write(Path(path), batches(), outgoing, told)
+    return [*lost, *not_held(layout, outgoing)]
 
 
 def _carried(other: OtherCells) -> str:

@@ -23,7 +23,7 @@ class Outgoing:
         source: who made them, in words.
         geometry_name: geometry that they were made in; may be empty.
         geometry_hash: its hash; may be empty.
-        attributes: more attributes, for layouts that hold them.
+        attributes: more attributes, for layouts that hold them; the last batch may add to them.
         extra_units: units of extra columns of incident particles, for layouts that hold them.
         compression: gzip, or lzf where the layout leaves the choice.
     """

@@ -11,7 +11,9 @@ import pytest
 import torch
 
 from pointcalo.cli.main import main
-from pointcalo.formats import NativeFile, ShowerStream
+from pointcalo.formats import NativeFile, ShowerStream, open_showers
+from pointcalo.formats.conventions import Conventions
+from pointcalo.formats.layouts import layout_of
 from pointcalo.geometry import Geometry
 from pointcalo.showers import Showers
 from pointcalo.training.checkpoint import load_weights
@@ -124,6 +126,55 @@ def test_sample_particles_of_ones_own(run: Path, tmp_path: Path) -> None:
     assert incident.energy.unique().tolist() == [3000.0]
     torch.testing.assert_close(incident.direction[:, 2], torch.full((9,), 0.98480775))
     assert torch.equal(NativeFile(one).read().ptr, NativeFile(other).read().ptr)
+
+
+@pytest.mark.parametrize("layout", ["root", "parquet", "showerdata"])
+def test_sample_into_other_layouts(
+    run: Path, tmp_path: Path, layout: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own, other = tmp_path / "own.h5", tmp_path / "other"
+    settings = [f"run={run}", "showers=9", "energy_GeV=3", "theta_deg=10", "threads=1"]
+    said = ["energy_unit=MeV"] if layout == "showerdata" else []
+    assert main(["sample", *settings, f"output={own}"]) == 0
+    assert main(["sample", *settings, f"output={other}", f"format={layout}", *said]) == 0
+    assert layout_of(other).name == layout
+    told = Conventions(energy_unit="MeV" if said else "", geometry=Geometry.load("toy"))
+    file, native = open_showers(other, told), NativeFile(own)
+    read, expected = file.read(), native.read()
+    assert torch.equal(read.points, expected.points) and torch.equal(read.ptr, expected.ptr)
+    assert torch.equal(read.layer, expected.layer)
+    assert torch.equal(read.incident.direction, expected.incident.direction)
+    printed = capsys.readouterr().out
+    assert ("dropped: attributes energy_outside_cells, seed" in printed) == bool(said)
+    if layout == "root":
+        assert (file.geometry_hash, file.source) == (native.geometry_hash, native.source)
+        share = native.attributes["energy_outside_cells"]
+        assert file.attributes == {"seed": 1, "energy_outside_cells": share}
+
+
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        (["format=word"], "format: got 'word', expected one of pointcalo, lemurs"),
+        (["format=showerdata"], "records no units, it is in MeV or in GeV: pass energy_unit=GeV"),
+        (["format=edm4hep"], "podio and edm4hep of the key4hep stack"),
+        (["format=calochallenge"], "geometry 'toy'"),
+        (["format=root", "output=none/x"], "no folder none, make it first"),
+    ],
+)
+def test_layouts_that_cannot_be_written(
+    run: Path,
+    tmp_path: Path,
+    keys: list[str],
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = {"run": str(run), "showers": "9", "output": "x"} | dict(k.split("=") for k in keys)
+    assert main(["sample", *(f"{key}={value}" for key, value in given.items())]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert line in error and list(tmp_path.iterdir()) == []
 
 
 def test_train_on_a_file_with_a_detector_of_ones_own(

@@ -1,5 +1,6 @@
 """Writing files of the native layout, piece by piece."""
 
+from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -40,7 +41,7 @@ class NativeWriter:
         geometry_hash: its hash; empty where it is not known.
         source: who made the showers, in words.
         points: what a row is: cells (one row a cell) or deposits.
-        attributes: more attributes of the file; `attributes` may be added to until its end.
+        attributes: more attributes of the file, taken as they are when the block ends.
         extra_units: units of extra columns of incident particles, by name, where they are known.
         compression: gzip, or lzf (quicker, larger).
 
@@ -71,7 +72,7 @@ class NativeWriter:
         self.num_points = 0
         self.extra_units = dict(extra_units or {})
         self._extra: tuple[str, ...] = ()
-        self.attributes = dict(attributes or {}) | {
+        own = {
             "layout": LAYOUT,
             "layout_version": VERSION,
             "geometry": geometry_name,
@@ -79,6 +80,7 @@ class NativeWriter:
             "points": points,
             "source": source,
         }
+        self.attributes = ChainMap(own, attributes or {})
 
     def __enter__(self) -> "NativeWriter":
         with ExitStack() as stack:

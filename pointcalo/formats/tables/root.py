@@ -128,12 +128,11 @@ class Root(Layout):
     ) -> list[str]:
         """Holds all there is."""
         uproot = uproot_module()
-        about = About.of(outgoing, conventions).to_text()
         with written_beside(path) as beside, SteadyFile(beside, path) as disk:
             try:
                 with uproot.recreate(disk) as file:
-                    file[ABOUT] = about
                     done = _fill(file, batches, disk)
+                    file[ABOUT] = About.of(outgoing, conventions).to_text()
             finally:
                 disk.check()
             outgoing.check_number(done, path)
