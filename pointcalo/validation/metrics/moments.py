@@ -1,6 +1,6 @@
 """Means and spreads of the generated sample, relative to those of the reference."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -154,13 +154,20 @@ def _core_resolution(values: Values, counts: NDArray[np.float64]) -> NDArray[np.
 
 def core(values: Values, counts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Quantiles 0.159, 0.5 and 0.841 of each group in each bootstrap sample, [3, R + 1, G]."""
-    found = np.full((len(CORE), len(counts), values.num_groups), np.nan)
+    return quantiles(values, counts, CORE)
+
+
+def quantiles(
+    values: Values, counts: NDArray[np.float64], shares: Sequence[float]
+) -> NDArray[np.float64]:
+    """Quantiles [Q] of each group in each bootstrap sample, [Q, R + 1, G]."""
+    found = np.full((len(shares), len(counts), values.num_groups), np.nan)
     for group in values.group.unique().tolist():
         rows = (values.group == group).nonzero()[:, 0]
         rows = rows[values.value[rows].argsort()]
         ordered = values.value[rows].numpy()
         upto = counts[:, values.shower[rows].numpy()].cumsum(axis=1)
-        for k, share in enumerate(CORE):
+        for k, share in enumerate(shares):
             place = (upto < share * upto[:, -1:]).sum(axis=1)
             found[k, :, group] = ordered[np.minimum(place, len(ordered) - 1)]
     return found

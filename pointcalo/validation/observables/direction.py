@@ -27,9 +27,13 @@ def angle_across(hits: Hits) -> Values:
 
 def opening_angle(hits: Hits) -> Values:
     """Angle between the reconstructed and the true direction."""
-    axis, truth = principal_axis(hits), true_axis(hits)
-    sine, cosine = torch.linalg.cross(axis, truth).norm(dim=1), (axis * truth).sum(1)
-    return Values.of_showers(torch.atan2(sine, cosine))
+    return Values.of_showers(angle_between(principal_axis(hits), true_axis(hits)))
+
+
+def angle_between(first: Tensor, second: Tensor) -> Tensor:
+    """Angles [S] in rad between vectors [S, 3] of any length."""
+    sine = torch.linalg.cross(first, second).norm(dim=1)
+    return torch.atan2(sine, (first * second).sum(1))
 
 
 def principal_axis(hits: Hits) -> Tensor:
