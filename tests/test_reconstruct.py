@@ -65,6 +65,7 @@ def compare(
         tool.main()
         printed = capsys.readouterr().out
         assert "120 showers a side" in printed and printed.count("\n| ") == 1 + 6
+        assert "\ngenerated: root mean square of 6 differences " in printed
         return {row["quantity"]: row for row in json.loads(output.read_text())["rows"]}
 
     return run

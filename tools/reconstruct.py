@@ -290,6 +290,14 @@ def table(found: list[dict[str, Any]]) -> Iterator[str]:
         yield f"| {' | '.join(cells)} |"
 
 
+def overall(found: list[dict[str, Any]], name: str) -> str:
+    """Root mean square of a sample's differences in errors, about 1 for one like the reference."""
+    away = [row[f"{name}_difference"]["in_errors"] for row in found]
+    known = torch.tensor([x for x in away if x is not None], dtype=torch.float64)
+    size = float(known.square().mean().sqrt())
+    return f"{name}: root mean square of {len(known)} differences {size:.2f} errors"
+
+
 def text(entry: Mapping[str, float | None], away: bool) -> str:
     """`value ± error`, of a difference with its size in errors in brackets."""
     if entry["value"] is None or entry["error"] is None:
@@ -322,7 +330,9 @@ def main() -> None:
         if not measured:
             raise ValueError(f"fewer than {MIN_SHOWERS} showers in every bin of {edges_GeV} GeV")
         print(f"{len(found.incident)} showers a side, calibration {found.calibration:.5g}\n")
-        print("\n".join(table(measured)))
+        print("\n".join(table(measured)), end="\n\n")
+        for name in list(found.columns)[1:]:
+            print(overall(measured, name))
         if options.output is not None:
             about = {"calibration": found.calibration, "rows": measured}
             with written_beside(options.output) as beside:
