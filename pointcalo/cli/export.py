@@ -15,12 +15,14 @@ from pointcalo.cli.run_directory import (
     trained_particles,
 )
 from pointcalo.cli.trained_particles import ANGLE, CONDITIONS, ENERGY, condition_names, units_of
-from pointcalo.export.folder import BATCHES, Origin, write_folder
+from pointcalo.export.checks import BATCHES
+from pointcalo.export.folder import Origin, write_folder
 from pointcalo.formats import open_files
 from pointcalo.formats.opening import matching
 from pointcalo.models import Model
 from pointcalo.sampling.beyond import BeyondEdges
 from pointcalo.showers import Incident
+from pointcalo.showers.particles import pdg_number
 from pointcalo.simulation import ParticleGun, draw_columns
 
 DRAWN = 500
@@ -39,11 +41,10 @@ def run(config: DictConfig) -> None:
         figures=_figures(config.report, Path(config.run).absolute().name),
     )
     incident = _away_from_edges(model, _incident(config.run, model, particles))
-    largest = write_folder(config.output, model, incident, origin, config.format)
-    print(
-        f"{config.output}: {config.format}, makes the showers of {config.run} (cells equal, "
-        f"energies to {largest:.1g} of their value, {sum(BATCHES)} showers compared)"
-    )
+    pdg = None if config.particle is None else pdg_number(config.particle)
+    found = write_folder(config.output, model, incident, origin, config.format, pdg)
+    print(f"{config.output}: {config.format}, makes the showers of {config.run}")
+    print(*found, sep="\n")
 
 
 def _incident(run: str, model: Model, particles: Mapping[str, Any]) -> Incident:

@@ -3,37 +3,50 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 import pointcalo
 from pointcalo.atomic import folder_beside
-from pointcalo.export.loading import DESCRIPTION, VERSION, load
-from pointcalo.export.program import INPUTS, OUTPUTS, Program
-from pointcalo.export.torchscript import write_torchscript
+from pointcalo.export.checks import check_drawn, check_showers
+from pointcalo.export.ddml import Ddml
+from pointcalo.export.drawn import Drawn
+from pointcalo.export.loading import DESCRIPTION, VERSION
+from pointcalo.export.par04 import Par04
+from pointcalo.export.program import Program, Table
+from pointcalo.export.tracing import trace
+from pointcalo.export.writers import ONNX, TORCHSCRIPT, write
 from pointcalo.geometry import Geometry
 from pointcalo.models.base import Model
 from pointcalo.networks.cells import CellGenerator
 from pointcalo.showers import Incident
 
-WRITERS: dict[str, tuple[str, Callable[[Program, tuple[Tensor, ...], Path], None]]] = {
-    "torchscript": ("generator.pt", write_torchscript),
+PROGRAMS = {"torchscript": "generator.pt", "onnx": "generator.onnx"}
+CONTRACTS: dict[str, Callable[[Model, int], Drawn]] = {
+    "ddml": Ddml,
+    "ddml_rows": partial(Ddml, stride=4),
+    "par04": Par04,
 }
-"""Formats: name of the file, and what writes it."""
+"""Interfaces of other programs; a folder holds each as NAME.pt and NAME.onnx."""
 
+FORMATS = (*PROGRAMS, *CONTRACTS)
 GEOMETRY = "geometry.yaml"
 FRAME = (
     "local frame of the geometry: origin on its front face z = 0, z along the layers' normal into "
     "the detector, x and y along its lattice; energies are deposits on cells above threshold"
 )
+IN_PYTHON = f"""`{DESCRIPTION}` names inputs, outputs, units and the frame. In Python:
+
+    import pointcalo
+    generator = pointcalo.load("FOLDER")
+    showers = generator.sample(energy_GeV=[50, 50], direction=[0, 0, 1], seed=1)"""
 TRACED = 8  # showers that a program is traced with
-BATCHES = (1, 3, 40)  # showers that it is compared with
-TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -63,7 +76,8 @@ def write_folder(
     incident: Incident,
     origin: Origin,
     kind: str,
-) -> float:
+    pdg: int | None = None,
+) -> list[str]:
     """Export a model; the folder appears when what was read back from it makes the same showers.
 
     Args:
@@ -71,30 +85,67 @@ def write_folder(
         model: in evaluation mode, on the CPU.
         incident: particles such as it is for, 40 or more.
         origin: what to record.
-        kind: its format, torchscript.
+        kind: its format, one of `FORMATS`.
+        pdg: the particle, in formats that name none; None: the only one.
 
     Returns:
-        The largest relative difference of an energy between the file and the model.
+        What the comparison found, a line each.
 
     Raises:
         ValueError: an unknown format, a model that cannot be exported, or showers that differ.
+        ImportError: a library that the format needs is not installed.
         OSError: the folder cannot be written.
     """
-    if kind not in WRITERS:
-        raise ValueError(f"format: got {kind!r}, expected {' or '.join(WRITERS)}")
+    if kind not in FORMATS:
+        raise ValueError(f"format: got {kind!r}, expected {', '.join(FORMATS)}")
     _check_known(model)
-    file, write = WRITERS[kind]
-    geometry = model.profile.geometry
-    program = Program(model, tuple(origin.conditions))
+    if kind in PROGRAMS:
+        program, names = Program(model, tuple(origin.conditions)), [PROGRAMS[kind]]
+        example = program.example(incident[:TRACED])
+    else:
+        program = CONTRACTS[kind](model, _particle(model, origin, kind, pdg))
+        names = [kind + suffix for suffix in (TORCHSCRIPT, ONNX)]
+        angle = torch.acos(incident.direction[:, 2].median())
+        example = program.example(float(incident.energy.median()) / 1e3, float(angle))
     with folder_beside(path, mark=DESCRIPTION) as folder:
-        write(program, _inputs(program, incident[:TRACED], 1), folder / file)
-        geometry.save(folder / GEOMETRY)
+        traced = trace(program, example)
+        for name in names:
+            write(traced, folder / name, program.inputs, program.outputs)
+        model.profile.geometry.save(folder / GEOMETRY)
         (folder / "weights.safetensors").write_bytes(save(_weights(model)))
-        (folder / "README.md").write_text(_card(origin, geometry), encoding="utf-8")
-        described = _description(folder, file, kind, model, origin)
+        card = _card(origin, model.profile.geometry, kind)
+        (folder / "README.md").write_text(card, encoding="utf-8")
+        described = _description(folder, names, kind, program, model, origin)
         text = yaml.safe_dump(described, sort_keys=False, allow_unicode=True)
         (folder / DESCRIPTION).write_text(text, encoding="utf-8")
-        return _compared(program, folder, incident)
+        if kind in PROGRAMS:
+            return [check_showers(program, folder / names[0], incident)]
+        return check_drawn(program, [folder / name for name in names], example)
+
+
+def _particle(model: Model, origin: Origin, kind: str, pdg: int | None) -> int:
+    """The particle of a format that names none.
+
+    Raises:
+        ValueError: the model has conditions that the format does not know, or other particles.
+    """
+    if origin.conditions:
+        raise ValueError(
+            f"export: the run depends on {', '.join(origin.conditions)}, which format={kind} does "
+            "not pass"
+        )
+    known = _particles(model)
+    chosen = known if pdg is None else [pdg]
+    if len(chosen) > 1 or chosen[0] not in known:
+        raise ValueError(
+            f"particle: got {pdg}, expected one of the run's, which format={kind} does not name: "
+            f"{', '.join(map(str, known))}"
+        )
+    return chosen[0]
+
+
+def _particles(model: Model) -> list[int]:
+    return [code for code in model.profile.condition.pdg.tolist() if code]
 
 
 def _check_known(model: Model) -> None:
@@ -116,46 +167,6 @@ def _check_known(model: Model) -> None:
         )
 
 
-def _inputs(program: Program, incident: Incident, seed: int) -> tuple[Tensor, ...]:
-    columns = [incident.column(name) for name in program.names]
-    conditions = torch.stack(columns, 1) if columns else torch.zeros(len(incident), 0)
-    particles = incident.energy, incident.direction, incident.position, incident.pdg
-    return *particles, conditions, torch.tensor(seed), torch.tensor(0)
-
-
-@torch.no_grad()
-def _compared(program: Program, folder: Path, incident: Incident) -> float:
-    """The largest relative difference of energies; the file is read as its users read it.
-
-    Raises:
-        ValueError: other cells, or energies that differ by more than 1e-5.
-    """
-    loaded, largest = load(folder), 0.0
-    for seed, size in enumerate(BATCHES):
-        inputs = _inputs(program, incident[:size], seed)
-        own = dict(zip(OUTPUTS, program(*inputs), strict=True))
-        read = loaded.run(dict(zip(INPUTS, (x.numpy() for x in inputs), strict=True)))
-        for name in ("ptr", "layer", "cell"):
-            if not torch.equal(own[name], torch.from_numpy(read[name])):
-                raise ValueError(
-                    f"export: of {size} showers the file's {name} differ from the model's; "
-                    "nothing was written"
-                )
-        points = torch.from_numpy(read["points"])
-        difference = (points - own["points"]).abs() / own["points"].abs().clamp_min(1e-3)
-        largest = max(largest, float(difference[:, 2].max()) if len(points) else 0.0)
-        sums = [
-            torch.zeros(99).index_add(0, own["layer"], p[:, 2]) for p in (points, own["points"])
-        ]
-        same = torch.allclose(*sums, rtol=TOLERANCE, atol=0.0)
-        if largest > TOLERANCE or not same:
-            raise ValueError(
-                f"export: energies of the file differ from the model's by {largest:.1g} of their "
-                f"value, expected at most {TOLERANCE:g}; nothing was written"
-            )
-    return largest
-
-
 def _weights(model: Model) -> dict[str, Tensor]:
     """Weights and fitted numbers of what makes showers."""
     parts = {"profile": model.profile, "generator": model.generator}
@@ -168,16 +179,16 @@ def _weights(model: Model) -> dict[str, Tensor]:
 
 
 def _description(
-    folder: Path, file: str, kind: str, model: Model, origin: Origin
+    folder: Path, names: list[str], kind: str, program: nn.Module, model: Model, origin: Origin
 ) -> dict[str, Any]:
-    geometry, condition = model.profile.geometry, model.profile.condition
+    geometry = model.profile.geometry
     return {
         "pointcalo_generator": VERSION,
         "format": kind,
-        "file": file,
-        "sha256": {name: _digest(folder / name) for name in (file, GEOMETRY)},
-        "inputs": _table(INPUTS),
-        "outputs": _table(OUTPUTS),
+        "file": names[0],
+        "sha256": {name: _digest(folder / name) for name in (*names, GEOMETRY)},
+        "inputs": _table(program.inputs),
+        "outputs": _table(program.outputs),
         "frame": FRAME,
         "geometry": {
             "name": geometry.name,
@@ -187,7 +198,7 @@ def _description(
             "layer_threshold_MeV": [layer.threshold for layer in geometry.layers],
             "layer_sampling_fraction": _sampling_fractions(geometry),
         },
-        "pdg": [code for code in condition.pdg.tolist() if code],
+        "pdg": _particles(model) if kind in PROGRAMS else program.pdg.tolist(),
         "particles": dict(origin.particles),
         "conditions": dict(origin.conditions),
         "run": origin.run,
@@ -201,9 +212,11 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _table(rows: Mapping[str, tuple[str, list, str, str]]) -> list[dict[str, Any]]:
-    keys = ("type", "shape", "unit", "what")
-    return [{"name": name, **dict(zip(keys, row, strict=True))} for name, row in rows.items()]
+def _table(rows: Table) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "type": kind, "shape": list(shape), "unit": unit, "what": what}
+        for name, (kind, shape, unit, what) in rows.items()
+    ]
 
 
 def _sampling_fractions(geometry: Geometry) -> list[float] | None:
@@ -216,7 +229,7 @@ def _sampling_fractions(geometry: Geometry) -> list[float] | None:
     return [float(f"{layer.sampling_fraction_mip:.6g}") for layer in geometry.layers]
 
 
-def _card(origin: Origin, geometry: Geometry) -> str:
+def _card(origin: Origin, geometry: Geometry, kind: str) -> str:
     """The model card, Markdown."""
     figures = [
         f"| {name} | {found['value']:.4g} ± {found['uncertainty'] or 0:.2g} | "
@@ -226,6 +239,11 @@ def _card(origin: Origin, geometry: Geometry) -> str:
     ]
     table = "\n".join(["| metric | generated | floor |", "|---|---|---|", *figures])
     known = table if figures else "No validation was given (`report=FOLDER` of `pointcalo export`)."
+    use = (
+        f"Files for the programs of `format={kind}`; `{DESCRIPTION}` says what they take and give."
+    )
+    if kind in PROGRAMS:
+        use = IN_PYTHON
     energy, angle = (origin.particles.get(name) for name in ("energy_GeV", "theta_deg"))
     return f"""# {origin.run}
 
@@ -239,11 +257,7 @@ A generator of calorimeter showers in the geometry `{geometry.name}` ({geometry.
 - Not meant for: particles outside these ranges, other detectors, showers near an edge of the
   detector (they keep all of their energy, on fewer cells).
 
-`{DESCRIPTION}` names inputs, outputs, units and the frame. In Python:
-
-    import pointcalo
-    generator = pointcalo.load("FOLDER")
-    showers = generator.sample(energy_GeV=[50, 50], direction=[0, 0, 1], seed=1)
+{use}
 
 ## Validation
 

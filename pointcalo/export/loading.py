@@ -12,6 +12,7 @@ import yaml
 
 DESCRIPTION = "generator.yaml"
 VERSION = 1
+FORMATS = ("torchscript", "onnx")
 OUTSIDE = ("warn", "error")
 PDG = {"photon": 22, "electron": 11, "positron": -11, "pion+": 211, "pion-": -211}
 SLACK = 0.02  # of the training's range (of energies: of their logarithms), and
@@ -63,8 +64,7 @@ class Generator:
             raise ValueError(f"outside: got {outside!r}, expected {' or '.join(OUTSIDE)}")
         self.outside = outside
         self.description = _described(Path(folder))
-        path = Path(folder, self.description["file"])
-        self._runtime = _RUNTIMES[self.description["format"]](path)
+        self._program = open_program(Path(folder, self.description["file"]))
 
     def sample(
         self,
@@ -130,8 +130,9 @@ class Generator:
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The program itself: inputs and outputs as `generator.yaml` lists them."""
-        outputs = self._runtime(inputs)
-        return dict(zip((o["name"] for o in self.description["outputs"]), outputs, strict=True))
+        arrays = [inputs[entry["name"]] for entry in self.description["inputs"]]
+        names = [entry["name"] for entry in self.description["outputs"]]
+        return dict(zip(names, self._program(arrays), strict=True))
 
     def _conditions(self, given: Mapping[str, float | Sequence[float]], size: int) -> np.ndarray:
         names = list(self.description["conditions"])
@@ -200,8 +201,11 @@ def _described(folder: Path) -> dict[str, Any]:
         raise ValueError(f"{path}: damaged, it is no YAML; export again") from error
     if not isinstance(found, dict) or found.get("pointcalo_generator") != VERSION:
         raise ValueError(f"{path}: not of an exported generator of version {VERSION}")
-    if found["format"] not in _RUNTIMES:
-        raise ValueError(f"{path}: format {found['format']!r}, expected {' or '.join(_RUNTIMES)}")
+    if found["format"] not in FORMATS:
+        raise ValueError(
+            f"{path}: format {found['format']!r}, which other programs load; expected "
+            f"{' or '.join(FORMATS)}"
+        )
     for name, digest in found["sha256"].items():
         part = folder / name
         if not part.is_file():
@@ -209,6 +213,15 @@ def _described(folder: Path) -> dict[str, Any]:
         if hashlib.sha256(part.read_bytes()).hexdigest() != digest:
             raise ValueError(f"{part}: damaged, or not the file that was exported; export again")
     return found
+
+
+def open_program(path: Path) -> "_TorchScript | _Onnx":
+    """A file with a program, as a function of the arrays of its inputs in order.
+
+    Raises:
+        ImportError: its runtime is not installed.
+    """
+    return _Onnx(path) if path.suffix == ".onnx" else _TorchScript(path)
 
 
 class _TorchScript:
@@ -220,11 +233,29 @@ class _TorchScript:
             warnings.simplefilter("ignore", DeprecationWarning)
             self._program = torch.jit.load(str(path), map_location="cpu")
 
-    def __call__(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    def __call__(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         # the optimiser of TorchScript takes seconds for each new size, and gains nothing here
         with self._torch.no_grad(), self._torch.jit.optimized_execution(False):
-            outputs = self._program(*map(self._torch.from_numpy, inputs.values()))
+            outputs = self._program(*map(self._torch.from_numpy, inputs))
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
         return [output.numpy() for output in outputs]
 
 
-_RUNTIMES = {"torchscript": _TorchScript}
+class _Onnx:
+    def __init__(self, path: Path) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise ImportError(
+                f"{path}: onnxruntime is not installed: pip install onnxruntime"
+            ) from error
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors: shapes that are empty are none
+        options.intra_op_num_threads = 1  # its operations are small
+        self._session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+        self._names = [entry.name for entry in self._session.get_inputs()]
+
+    def __call__(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return self._session.run(None, dict(zip(self._names, inputs, strict=True)))

@@ -1,6 +1,6 @@
 """A generator as one function of tensors, from incident particles to hits on cells."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,10 @@ from pointcalo.models.base import Model
 from pointcalo.showers import Incident
 from pointcalo.showers.noise import Noise
 
-INPUTS = {
+Table = Mapping[str, tuple[str, Sequence[int | str], str, str]]
+"""Of inputs or outputs, by name: type, shape, unit and meaning. Sizes that are words may vary."""
+
+INPUTS: Table = {
     "energy": ("float32", ["S"], "MeV", "kinetic energy of the incident particles"),
     "direction": ("float32", ["S", 3], "", "unit vectors of their momenta"),
     "position": ("float32", ["S", 3], "mm", "where their axes cross the face z = 0"),
@@ -18,13 +21,12 @@ INPUTS = {
     "seed": ("int64", [], "", "of the random numbers"),
     "first": ("int64", [], "", "number of the first shower, which chooses its random numbers"),
 }
-OUTPUTS = {
+OUTPUTS: Table = {
     "ptr": ("int64", ["S + 1"], "", "hits of shower s are ptr[s] to ptr[s + 1]"),
     "layer": ("int64", ["P"], "", "detector layer of each hit"),
     "cell": ("int64", ["P"], "", "its cell, numbered as in the geometry file"),
     "points": ("float32", ["P", 4], "mm, mm, MeV, ns", "x and y of the cell, energy, time"),
 }
-"""Names, types, shapes, units and meaning."""
 
 
 class Program(nn.Module):
@@ -37,10 +39,19 @@ class Program(nn.Module):
         conditions: names of the columns of the input of this name.
     """
 
+    inputs, outputs = INPUTS, OUTPUTS
+
     def __init__(self, model: Model, conditions: Sequence[str]) -> None:
         super().__init__()
         self.model = model
         self.names = tuple(conditions)
+
+    def example(self, incident: Incident, seed: int = 1) -> tuple[Tensor, ...]:
+        """The inputs for these particles, the first of them shower 0."""
+        columns = [incident.column(name) for name in self.names]
+        conditions = torch.stack(columns, 1) if columns else torch.zeros(len(incident), 0)
+        particles = incident.energy, incident.direction, incident.position, incident.pdg
+        return *particles, conditions, torch.tensor(seed), torch.tensor(0)
 
     def forward(
         self,

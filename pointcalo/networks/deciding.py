@@ -66,12 +66,18 @@ class TurnNumber(nn.Module):
 
 def best(score: Tensor, segment: Tensor, allowed: Tensor) -> Tensor:
     """Whether each score ``[R]`` is among the ``allowed [Q]`` best of its segment ``[R]``."""
-    # one sort by (segment, falling score): the scores are squeezed so that segments cannot mix
-    order = torch.argsort(segment.double() * 4.0 - torch.atan(score.double()))
-    ordered = segment[order]
-    first = torch.searchsorted(ordered, ordered)
+    order = _falling(score, segment)
+    ordered, count = segment[order], torch.bincount(segment, minlength=allowed.shape[0])
+    first = (count.cumsum(0) - count)[ordered]
     chosen = torch.arange(order.shape[0], device=order.device) - first < allowed[ordered]
     return torch.zeros_like(chosen).index_copy(0, order, chosen)
+
+
+def _falling(score: Tensor, segment: Tensor) -> Tensor:
+    """The order by segment and falling score ``[R]``; infinite ones as 1e30."""
+    # one sort: the scores are squeezed between -1 and 1 so that segments cannot mix
+    score = score.double().clamp(-1e30, 1e30)
+    return torch.argsort(segment.double() * 4.0 - score / (1.0 + score.abs()))
 
 
 def decided(
@@ -166,7 +172,7 @@ def drawn(logit: Tensor, noise: Tensor, segment: Tensor, number: Tensor, start: 
         slope = zero.index_add(0, segment, share * (1.0 - share)).clamp_min(1e-9)
         missing = wanted - zero.index_add(0, segment, share)
         shift = shift + (missing / slope).clamp(-LARGEST_SHIFT, LARGEST_SHIFT)
-    order = torch.argsort(segment.double() * 4.0 - torch.atan(noise.double()))
+    order = _falling(noise, segment)
     share = torch.sigmoid(logit + shift[segment])[order]
     segment = segment[order]
     total = zero.index_add(0, segment, share)

@@ -1,0 +1,81 @@
+"""One shower a call for programs that pass no random numbers: it draws them itself."""
+
+import torch
+from torch import Tensor, nn
+
+from pointcalo.export.program import Program, Table
+from pointcalo.models.base import Model
+
+BITS = 21  # of the seed, from each of three uniform numbers
+
+
+class Injected(nn.Module):
+    """A `Drawn` whose random numbers are its last input, to compare it with."""
+
+    def __init__(self, drawn: "Drawn") -> None:
+        super().__init__()
+        self.drawn = drawn
+        self.inputs = {**drawn.inputs, "numbers": ("float32", [5], "", "uniform numbers")}
+        self.outputs = drawn.outputs
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """As `Drawn.forward`."""
+        return self.drawn.answer(inputs[:-1], inputs[-1])
+
+
+class Drawn(nn.Module):
+    """One shower a call. Where in a cell the particle enters is drawn, too.
+
+    Args:
+        model: in evaluation mode.
+        pdg: the particle.
+
+    Raises:
+        ValueError: no cell of the first layer is about the origin.
+    """
+
+    inputs: Table
+    outputs: Table
+    middle: Tensor
+    basis: Tensor
+    pdg: Tensor
+
+    def __init__(self, model: Model, pdg: int) -> None:
+        super().__init__()
+        self.program = Program(model, ())
+        geometry = model.profile.geometry
+        cell = geometry.cell_at(torch.zeros(1, dtype=torch.int64), torch.zeros(1, 2))
+        if int(cell) < 0:
+            raise ValueError(
+                f"export: geometry {geometry.name!r} has no cell about the origin of its first "
+                "layer, where the showers of this format begin"
+            )
+        tables = geometry.lattice_tables()
+        steps = tables["basis"].reshape(2, 2) * tables["sheet.0.place"][:2]
+        self.register_buffer("basis", steps.float(), persistent=False)
+        self.register_buffer("middle", geometry.position(cell)[0, :2], persistent=False)
+        self.register_buffer("pdg", torch.tensor([pdg]), persistent=False)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """One shower; inputs and output are those of ``inputs`` and ``outputs``."""
+        return self.answer(inputs, torch.rand(5))
+
+    def answer(self, inputs: tuple[Tensor, ...], numbers: Tensor) -> Tensor:
+        """One shower from five uniform numbers ``[5]``."""
+        raise NotImplementedError
+
+    def hits(
+        self, energy_GeV: Tensor, direction: Tensor, numbers: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Of a particle ``[1]``, ``[1, 3]`` that enters anywhere in a cell.
+
+        Returns:
+            Layers ``[P]``; x and y from where it enters, mm, ``[P, 2]``; energies in MeV ``[P]``.
+        """
+        first, second, third = (numbers[:3] * 2.0**BITS).to(torch.int64).unbind()
+        seed = (first * 2**BITS + second) * 2**BITS + third
+        place = self.middle + (numbers[3:, None] - 0.5).mul(self.basis).sum(dim=0)
+        position = torch.cat([place, place.new_zeros(1)])[None]
+        none = torch.zeros(1, 0), seed, torch.tensor(0)
+        _, layer, _, points = self.program(1e3 * energy_GeV, direction, position, self.pdg, *none)
+        return layer, points[:, :2] - place, points[:, 2]

@@ -1,0 +1,33 @@
+"""Traces as files, by their suffix."""
+
+from pathlib import Path
+
+import torch
+
+from pointcalo.export.program import Table
+from pointcalo.export.torchscript import write_torchscript
+
+TORCHSCRIPT, ONNX = ".pt", ".onnx"
+
+
+def write(traced: torch.jit.ScriptModule, path: Path, inputs: Table, outputs: Table) -> None:
+    """Write a traced program.
+
+    Args:
+        traced: the program.
+        path: of the file, NAME.pt or NAME.onnx.
+        inputs: of the program.
+        outputs: of the program.
+
+    Raises:
+        ValueError: an operation that ONNX has not.
+        ImportError: the library that writes such files is not installed.
+    """
+    if path.suffix == TORCHSCRIPT:
+        write_torchscript(traced, path)
+        return
+    try:
+        from pointcalo.export.to_onnx import write_onnx
+    except ImportError as error:
+        raise ImportError("export: onnx is not installed: pip install 'pointcalo[onnx]'") from error
+    write_onnx(traced, path, inputs, outputs)
