@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from export.toys import trained
 from safetensors.torch import load_file
 
 import pointcalo
@@ -23,29 +24,6 @@ from pointcalo.sampling import Sampler
 from pointcalo.sampling.beyond import BeyondEdges
 from pointcalo.showers import Incident, Showers
 from pointcalo.simulation import ParametricSimulation, ParticleGun
-
-SMALL = [
-    *("geometry=toy", "threads=1", "simulation.showers=300", "simulation.energy_GeV=[1,5]"),
-    *("network.width=16", "profile.width=16", "trainer.minutes=null", "trainer.epochs=1"),
-]
-
-
-def _trained(folder: Path, name: str, *more: str) -> Path:
-    assert main(["train", f"output={folder / name}", *SMALL, *more]) == 0
-    return folder / name
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _trained(tmp_path_factory.mktemp("runs"), "toy")
-
-
-@pytest.fixture(scope="module")
-def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("exported") / "generator"
-    arguments = [f"run={run}", f"output={folder}", "licence=CC-BY-4.0"]
-    assert main(["export", *arguments]) == 0
-    return folder
 
 
 def _sampled(run: Path, incident: Incident, seed: int) -> Showers:
@@ -146,7 +124,7 @@ def test_conditions_and_a_post_processor(tmp_path: Path) -> None:
     named = {"geometry_name": "toy", "geometry_hash": toy.hash, "source": "parametric"}
     write(data, showers, extra_units={"field": "T"}, points="cells", **named)
     more = [f"data={data}", "conditions=[field]", "model=bibae"]
-    run, folder = _trained(tmp_path, "bibae", *more), tmp_path / "generator"
+    run, folder = trained(tmp_path, "bibae", *more), tmp_path / "generator"
     assert main(["export", f"run={run}", f"output={folder}"]) == 0
     generator = pointcalo.load(folder)
     incident = incident[:5]
@@ -167,17 +145,17 @@ def test_conditions_and_a_post_processor(tmp_path: Path) -> None:
 def test_what_cannot_be_exported_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sets = _trained(tmp_path, "sets", "network=set")
+    sets = trained(tmp_path, "sets", "network=set")
     assert main(["export", f"run={sets}", f"output={tmp_path / 'generator'}"]) == 2
     assert "got a SetGenerator, expected a generator of cells" in capsys.readouterr().err
-    rings = _trained(tmp_path, "rings", "geometry=calogan", "simulation.energy_GeV=[1,5]")
+    rings = trained(tmp_path, "rings", "geometry=calogan", "simulation.energy_GeV=[1,5]")
     assert main(["export", f"run={rings}", f"output={tmp_path / 'generator'}"]) == 2
     assert "expected one whose layers are lattices of one kind" in capsys.readouterr().err
     assert not (tmp_path / "generator").exists()
 
 
 def test_messages_between_hits(tmp_path: Path) -> None:
-    run = _trained(tmp_path, "graph", "network=graph", "network.vector=8")
+    run = trained(tmp_path, "graph", "network=graph", "network.vector=8")
     assert main(["export", f"run={run}", f"output={tmp_path / 'generator'}"]) == 0
     assert (
         len(pointcalo.load(tmp_path / "generator").sample([2.0, 3.0], direction=[0.2, 0, 1])) == 2
