@@ -835,27 +835,32 @@ def _argmin(b: Builder, out: Value, x: Value, axis: int, keep: bool = False) -> 
 # Order
 
 
-def _sorted(b: Builder, name: str, axis: int, descending: bool = False) -> list[str]:
+def _sorted(b: Builder, x: Value, axis: int, descending: bool = False) -> list[str]:
     """Values in order and where they were; equal ones stay in order."""
-    size = b.size(name, axis)
-    return b.several("TopK", name, size, outputs=2, axis=axis, largest=int(descending), sorted=1)
+    name, size, options = x.name, b.size(x.name, axis), {"largest": int(descending), "sorted": 1}
+    if x.rank > 1:  # ONNX Runtime before 1.21 divides by the number of rows: one more
+        name = b("Pad", name, b.ints(*[0] * x.rank, 1, *[0] * (x.rank - 1)))
+    found = b.several("TopK", name, size, outputs=2, axis=axis, **options)
+    if x.rank > 1:
+        found = [b("Slice", rows, b.ints(0), b.ints(-1), b.ints(0)) for rows in found]
+    return found
 
 
 @operator("sort")
 def _sort(b: Builder, out: list[Value], x: Value, *arguments: Any) -> list[str]:
     axis, descending = arguments[-2:]  # `stable` may come before
-    return _sorted(b, x.name, axis, descending)
+    return _sorted(b, x, axis, descending)
 
 
 @operator("argsort")
 def _argsort(b: Builder, out: Value, x: Value, *arguments: Any) -> str:
     axis, descending = arguments[-2:]
-    return _sorted(b, x.name, axis, descending)[1]
+    return _sorted(b, x, axis, descending)[1]
 
 
 @operator("_unique2")
 def _unique(b: Builder, out: list[Value], x: Value, *_: Any) -> list[str]:
-    rising, _ = _sorted(b, x.name, 0)
+    rising, _ = _sorted(b, x, 0)
     end, last = b.ints(2**62), b.ints(-1)
     later, sooner = (b("Slice", rising, *at) for at in ((b.ints(1), end), (b.ints(0), last)))
     other = b("Not", b("Equal", later, sooner))

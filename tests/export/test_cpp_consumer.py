@@ -1,0 +1,152 @@
+"""tools/cpp: an exported generator in C++, without Python."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import pointcalo
+
+SOURCE = Path(__file__).parents[2] / "tools" / "cpp"
+COMPILERS = [os.environ.get("CXX", "c++"), "c++", "g++", "clang++"]
+PARTICLE = ["--energy_GeV", "3", "--direction", "0.6", "0", "3", "--position", "1.5", "-2"]
+
+pytestmark = [
+    pytest.mark.skipif(not shutil.which("cmake"), reason="needs cmake"),
+    pytest.mark.skipif(not any(map(shutil.which, COMPILERS)), reason="needs a C++ compiler"),
+    pytest.mark.timeout(900),  # the headers of LibTorch take a minute to compile
+]
+
+
+@pytest.fixture(scope="module")
+def exported(run: Path, export: Callable[..., Path]) -> Path:
+    return export(run, "licence=CC-BY-4.0")
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    build = tmp_path_factory.mktemp("cpp")
+    torch_at = f"-DCMAKE_PREFIX_PATH={torch.utils.cmake_prefix_path}"
+    for step in (["-S", str(SOURCE), "-B", str(build), torch_at], ["--build", str(build)]):
+        done = subprocess.run(["cmake", *step], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "warning:" not in done.stderr, done.stderr
+    return build / "generate_showers"
+
+
+def _run(program: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([program, *arguments], capture_output=True, text=True)
+
+
+def _written(program: Path, folder: Path, output: Path, *more: str) -> str:
+    """What it prints."""
+    done = _run(program, folder, *PARTICLE, "--output", output, *more)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [path.name for path in output.parent.glob(f".{output.name}*")] == []
+    return done.stdout
+
+
+def test_showers_are_those_of_python(program: Path, exported: Path, tmp_path: Path) -> None:
+    said = _written(program, exported, tmp_path / "hits.csv", "--showers", "30", "--seed", "5")
+    generator = pointcalo.load(exported)
+    own = generator.sample([3.0] * 30, direction=[0.6, 0, 3], position=[1.5, -2], seed=5)
+    assert f"30 showers in toy, {len(own.cell)} hits, threads: 1, " in said
+    assert len(said.splitlines()) == 1
+    rows = np.genfromtxt(tmp_path / "hits.csv", delimiter=",", names=True)
+    assert rows["shower"].tolist() == np.repeat(np.arange(30), np.diff(own.ptr)).tolist()
+    assert rows["layer"].tolist() == own.layer.tolist()
+    assert rows["cell"].tolist() == own.cell.tolist()
+    for column in ("x_mm", "y_mm", "energy_MeV", "time_ns"):
+        values = getattr(own, column.partition("_")[0])
+        np.testing.assert_allclose(rows[column], values, rtol=1e-6, atol=1e-6)
+
+
+def test_threads_change_nothing_and_batches_last_digits(
+    program: Path, exported: Path, tmp_path: Path
+) -> None:
+    asked = ["--showers", "30", "--batch"]
+    _written(program, exported, tmp_path / "one.csv", *asked, "10")
+    _written(program, exported, tmp_path / "two.csv", *asked, "10", "--threads", "2")
+    _written(program, exported, tmp_path / "seven.csv", *asked, "7", "--threads", "2")
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
+    one, seven = (
+        np.loadtxt(tmp_path / name, delimiter=",", skiprows=1) for name in ("one.csv", "seven.csv")
+    )
+    assert (one[:, :3] == seven[:, :3]).all()
+    # products of matrices of another size are rounded in another way
+    np.testing.assert_allclose(one[:, 3:], seven[:, 3:], rtol=1e-5)
+
+
+def test_outside_the_training_is_never_silent(
+    program: Path, exported: Path, tmp_path: Path
+) -> None:
+    asked = ["--showers", "1", "--energy_GeV", "50", "--output", tmp_path / "hits.csv"]
+    done = _run(program, exported, *asked, "--direction", "2", "0", "1")
+    energy, angle = done.stderr.splitlines()
+    assert done.returncode == 0
+    assert "warning: particles outside the training: energy of 1" in energy and "got 50" in energy
+    assert "angle to the normal of" in angle and angle.endswith("degrees, got 63.4349")
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--showers", "0"], "--showers: got 0, expected 1 or more"),
+        (["--showers", "ten"], "--showers: got 'ten', expected a whole number"),
+        (["--showers"], "--showers: got nothing, expected a value"),
+        (["--energy_GeV", "-1"], "--energy_GeV: expected a positive number"),
+        (["--energy_GeV", "nan"], "--energy_GeV: got 'nan', expected a number"),
+        (["--direction", "1", "0", "0"], "--direction: expected one that crosses the layers"),
+        (["--pdg", "13"], "--pdg: got 13, expected 22"),
+        (["--threads", "0"], "--threads: got 0, expected 1 or more"),
+        (["--colour", "red"], "--colour: unknown option; --help lists them"),
+        (["another"], "another: expected one FOLDER, got two"),
+        (["--output", "nowhere/hits.csv"], "nowhere/hits.csv: no folder nowhere, make it first"),
+        (["--output", "/dev/null"], "/dev/null: is a folder, device or pipe"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing(
+    program: Path, exported: Path, tmp_path: Path, more: list[str], message: str
+) -> None:
+    given = ["--showers", "2", *PARTICLE, "--output", tmp_path / "hits.csv"]
+    _refused(_run(program, exported, *given, *more), message)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("", None, "no generator.yaml in it; expected an exported generator"),
+        ("", "hello\n", "got the line 'hello', expected `key: value`"),
+        ("", "a: 1\n", "no pointcalo_generator in it"),
+        ("pointcalo_generator: 1", "pointcalo_generator: 2", "got 2, expected 1"),
+        ("format: torchscript", "format: onnx", "format: got onnx, expected torchscript"),
+        ("- name: cell\n", "- name: number\n", "outputs: got ptr, layer, number, points, expected"),
+        ("\nconditions: {}", "\nconditions:\n  field: T", "the generator takes conditions"),
+        ("\npdg:\n- 22", "\npdg: [22]", "pdg: no line begins with '- '"),
+        ("file: generator.pt", "file: other.pt", "other.pt: missing, damaged or no TorchScript"),
+    ],
+)
+def test_foreign_and_damaged_folders(
+    program: Path, exported: Path, tmp_path: Path, old: str, new: str | None, message: str
+) -> None:
+    folder = tmp_path / "generator"
+    folder.mkdir()
+    text = (exported / "generator.yaml").read_text()
+    if new is not None:
+        assert old in text
+        (folder / "generator.yaml").write_text(text.replace(old, new) if old else new)
+    done = _run(program, folder, "--showers", "2", *PARTICLE, "--output", tmp_path / "hits.csv")
+    _refused(done, message)
+    assert [path.name for path in tmp_path.iterdir()] == ["generator"]
+
+
+def _refused(done: subprocess.CompletedProcess[str], message: str) -> None:
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1

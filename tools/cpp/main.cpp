@@ -1,0 +1,249 @@
+// Showers of an exported generator, written as hits on cells: see docs/export.md.
+#include <ATen/Parallel.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
+#include <torch/script.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cinttypes>
+#include <cmath>
+#include <cstdio>
+#include <future>
+#include <iostream>
+
+#include "description.hpp"
+
+namespace fs = std::filesystem;
+using pointcalo::Mistake;
+using pointcalo::number;
+
+namespace {
+
+const char* const usage =
+    "generate_showers FOLDER --showers N --energy_GeV E [--direction X Y Z] [--position X Y]\n"
+    "    [--pdg 22] [--seed 1] [--batch 100] [--threads 1] [--output hits.csv]\n\n"
+    "Showers of the generator in FOLDER (pointcalo export), all of one kind of particle that\n"
+    "crosses the face z = 0 at the position (mm). Shower n of a seed does not depend on batch and\n"
+    "threads. Hits stay in memory until they are written, about 32 bytes each.\n";
+
+struct Options {
+  fs::path folder, output = "hits.csv";
+  std::int64_t showers = 0, pdg = 22, seed = 1, batch = 100, threads = 1;
+  double energy_GeV = 0.0;
+  std::vector<double> direction = {0.0, 0.0, 1.0}, position = {0.0, 0.0};
+};
+
+Options parsed(const std::vector<std::string>& words) {
+  Options options;
+  for (std::size_t i = 0; i < words.size();) {
+    const std::string option = words[i++];
+    const auto word = [&] {
+      if (i == words.size()) throw Mistake(option + ": got nothing, expected a value");
+      return words[i++];
+    };
+    const auto whole = [&](std::int64_t& value) { value = number<std::int64_t>(option, word()); };
+    const auto positive = [&](std::int64_t& value) {
+      whole(value);
+      if (value < 1) {
+        throw Mistake(option + ": got " + std::to_string(value) + ", expected 1 or more");
+      }
+    };
+    const auto numbers = [&](std::vector<double>& values) {
+      for (double& value : values) value = number<double>(option, word());
+    };
+    if (option == "--showers") positive(options.showers);
+    else if (option == "--energy_GeV") options.energy_GeV = number<double>(option, word());
+    else if (option == "--direction") numbers(options.direction);
+    else if (option == "--position") numbers(options.position);
+    else if (option == "--pdg") whole(options.pdg);
+    else if (option == "--seed") whole(options.seed);
+    else if (option == "--batch") positive(options.batch);
+    else if (option == "--threads") positive(options.threads);
+    else if (option == "--output") options.output = word();
+    else if (option[0] == '-') throw Mistake(option + ": unknown option; --help lists them");
+    else if (!options.folder.empty()) throw Mistake(option + ": expected one FOLDER, got two");
+    else options.folder = option;
+  }
+  if (options.folder.empty()) throw Mistake("FOLDER: missing, expected an exported generator");
+  if (options.showers == 0) throw Mistake("--showers: missing, expected a number of showers");
+  if (!(options.energy_GeV > 0)) throw Mistake("--energy_GeV: expected a positive number");
+  options.batch = std::min(options.batch, options.showers);
+  const auto& d = options.direction;
+  const double length = std::sqrt(d[0] * d[0] + d[1] * d[1] + d[2] * d[2]);
+  if (!(std::abs(d[2]) > 0)) throw Mistake("--direction: expected one that crosses the layers");
+  for (double& component : options.direction) component /= length;
+  return options;
+}
+
+// As pointcalo.load warns; energies are compared by their logarithms.
+void warn_outside(const char* what, double value, const std::optional<pointcalo::Range>& range,
+                  const char* unit, double (*scale)(double)) {
+  if (!range) return;
+  const double low = scale((*range)[0]), high = scale((*range)[1]), at = scale(value);
+  const double slack = 0.02 * (high - low) + 1e-3 * std::max(std::abs(low), std::abs(high));
+  if (at < low - slack || at > high + slack) {
+    std::cerr << "generate_showers: warning: particles outside the training: " << what << " of "
+              << (*range)[0] << " to " << (*range)[1] << " " << unit << ", got " << value << "\n";
+  }
+}
+
+void check_particle(const Options& options, const pointcalo::Description& known) {
+  if (std::find(known.pdg.begin(), known.pdg.end(), options.pdg) == known.pdg.end()) {
+    std::vector<std::string> names;
+    for (auto code : known.pdg) names.push_back(std::to_string(code));
+    throw Mistake("--pdg: got " + std::to_string(options.pdg) + ", expected " +
+                  pointcalo::joined(names, " or "));
+  }
+  const double angle = std::acos(std::clamp(options.direction[2], -1.0, 1.0)) * 180.0 / M_PI;
+  warn_outside("energy", options.energy_GeV, known.energy_GeV, "GeV",
+               [](double energy) { return std::log(energy); });
+  warn_outside("angle to the normal", angle, known.theta_deg, "degrees",
+               [](double degrees) { return degrees; });
+}
+
+void check_output(const fs::path& path) {
+  if (fs::exists(path) && !fs::is_regular_file(path)) {
+    throw Mistake(path.string() + ": is a folder, device or pipe, expected the name of a file");
+  }
+  if (path.has_parent_path() && !fs::is_directory(path.parent_path())) {
+    throw Mistake(path.string() + ": no folder " + path.parent_path().string() +
+                  ", make it first");
+  }
+}
+
+torch::jit::Module loaded(const fs::path& path) {
+  try {
+    return torch::jit::load(path.string(), torch::kCPU);
+  } catch (const std::exception&) {
+    throw Mistake(path.string() + ": missing, damaged or no TorchScript program; export again");
+  }
+}
+
+// What LibTorch keeps for each thread. Its optimiser works for seconds on each new size.
+struct Settings {
+  Settings() { at::set_num_threads(1); }
+  c10::InferenceMode no_gradients;
+  torch::jit::GraphOptimizerEnabledGuard optimiser{false};
+};
+
+// Hits of shower s are ptr[s] to ptr[s + 1]; x, y, energy and time are the columns of points.
+struct Showers {
+  torch::Tensor ptr, layer, cell, points;
+};
+
+// Showers first to first + size of the seed.
+Showers generated(const torch::jit::Method& program, const Options& options, std::int64_t first,
+                  std::int64_t size) {
+  const auto rows = [size](const std::vector<double>& row) {
+    return torch::tensor(row, torch::kFloat).repeat({size, 1});
+  };
+  const auto& position = options.position;
+  const auto outputs = program({torch::full({size}, 1e3 * options.energy_GeV, torch::kFloat),
+                                rows(options.direction), rows({position[0], position[1], 0.0}),
+                                torch::full({size}, options.pdg, torch::kLong),
+                                torch::zeros({size, 0}), torch::tensor(options.seed, torch::kLong),
+                                torch::tensor(first, torch::kLong)});
+  const auto& parts = outputs.toTupleRef().elements();
+  return {parts.at(0).toTensor(), parts.at(1).toTensor(), parts.at(2).toTensor(),
+          parts.at(3).toTensor()};
+}
+
+// One module serves all threads: calls of the program only read it, random numbers follow from seed
+// and shower, and LibTorch locks what it prepares at a first call.
+std::vector<Showers> all_generated(const torch::jit::Method& program, const Options& options) {
+  std::vector<Showers> batches((options.showers + options.batch - 1) / options.batch);
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    const Settings settings;
+    for (std::size_t b; (b = next++) < batches.size();) {
+      const std::int64_t first = static_cast<std::int64_t>(b) * options.batch;
+      batches[b] =
+          generated(program, options, first, std::min(options.batch, options.showers - first));
+    }
+  };
+  std::vector<std::future<void>> threads;
+  for (std::int64_t t = 0; t < options.threads; ++t) {
+    threads.push_back(std::async(std::launch::async, work));
+  }
+  for (auto& thread : threads) thread.get();
+  return batches;
+}
+
+// Written beside the file and renamed: it appears complete or not at all. Returns the hits.
+std::int64_t write(const std::vector<Showers>& batches, const fs::path& path) {
+  const fs::path beside = path.parent_path() / ("." + path.filename().string() + ".part");
+  std::ofstream file(beside);
+  file << "shower,layer,cell,x_mm,y_mm,energy_MeV,time_ns\n";
+  std::int64_t shower = 0, hits = 0;
+  char line[200];
+  for (const auto& batch : batches) {
+    const auto ptr = batch.ptr.accessor<std::int64_t, 1>();
+    const auto layer = batch.layer.accessor<std::int64_t, 1>();
+    const auto cell = batch.cell.accessor<std::int64_t, 1>();
+    const auto points = batch.points.accessor<float, 2>();
+    for (std::int64_t s = 0; s + 1 < ptr.size(0); ++s, ++shower) {
+      for (std::int64_t p = ptr[s]; p < ptr[s + 1]; ++p, ++hits) {
+        std::snprintf(line, sizeof line,
+                      "%" PRId64 ",%" PRId64 ",%" PRId64 ",%.9g,%.9g,%.9g,%.9g\n", shower, layer[p],
+                      cell[p], points[p][0], points[p][1], points[p][2], points[p][3]);
+        file << line;
+      }
+    }
+  }
+  file.close();
+  if (!file) {
+    std::error_code ignored;
+    fs::remove(beside, ignored);
+    throw Mistake(path.string() + ": could not be written");
+  }
+  fs::rename(beside, path);
+  return hits;
+}
+
+void run(const Options& options) {
+  const auto description = pointcalo::read_description(options.folder);
+  check_particle(options, description);
+  check_output(options.output);
+  const torch::jit::Module module = loaded(description.program);
+  const torch::jit::Method program = module.get_method("forward");
+  {
+    const Settings settings;
+    generated(program, options, 0, options.batch);  // LibTorch prepares itself
+  }
+  const auto start = std::chrono::steady_clock::now();
+  const auto batches = all_generated(program, options);
+  const std::chrono::duration<double, std::milli> wall = std::chrono::steady_clock::now() - start;
+  const std::int64_t hits = write(batches, options.output);
+  std::printf("%" PRId64 " showers in %s, %" PRId64 " hits, threads: %" PRId64
+              ", %.3g ms per shower (wall time, without loading, a first batch and writing)\n",
+              options.showers, description.geometry.c_str(), hits, options.threads,
+              wall.count() / static_cast<double>(options.showers));
+}
+
+// The last line of a message: LibTorch puts its traceback before it.
+std::string last_line(std::string text) {
+  text.erase(text.find_last_not_of(" \n") + 1);
+  return text.substr(text.find_last_of('\n') + 1);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.empty() || words[0] == "--help") {
+    std::cout << usage;
+    return words.empty() ? 2 : 0;
+  }
+  std::string message;
+  try {
+    run(parsed(words));
+    return 0;
+  } catch (const c10::Error& error) {
+    message = last_line(error.what_without_backtrace());
+  } catch (const std::exception& error) {
+    message = last_line(error.what());
+  }
+  std::cerr << "generate_showers: " << message << "\n";
+  return 2;
+}
