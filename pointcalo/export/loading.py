@@ -252,6 +252,7 @@ class _Onnx:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors: shapes that are empty are none
         options.intra_op_num_threads = 1  # its operations are small
+        options.enable_mem_reuse = False  # planning it takes minutes before 1.21
         self._session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
         )

@@ -751,23 +751,34 @@ def _repeated(b: Builder, counts: str) -> str:
 # Sums and the like
 
 
-def _axes(b: Builder, axes: Any) -> tuple[str, ...]:
-    if axes is None:
-        return ()
-    axes = axes if isinstance(axes, list) else [axes]
-    return (b.ints(*axes),) if axes else ()
+def _reduced(b: Builder, kind: str, name: str, rank: int, axes: Any, keep: bool = False) -> str:
+    """A tensor without these axes, or with one entry along them."""
+    axes = axes if isinstance(axes, list | None) else [axes]
+    if not axes:
+        return b(kind, name, keepdims=int(keep))
+    result = b(kind, name, b.ints(*axes), keepdims=int(keep))
+    if rank < 2 or len(axes) > 1:
+        return result
+    # of nothing, ONNX Runtime 1.18 to 1.20 give another shape
+    (axis,), shape, first = axes, b("Shape", name), b.ints(0)
+    before = b("Slice", shape, first, b.ints(axis % rank), first)
+    after = b("Slice", shape, b.ints(axis % rank + 1), b.ints(rank), first)
+    sizes = (before, b.ints(1), after) if keep else (before, after)
+    return b("Reshape", result, b("Concat", *sizes, axis=0), allowzero=1)
 
 
 @operator("sum")
-def _sum(b: Builder, out: Value, x: Any, axes: Any = None, keep: bool = False, *_: Any) -> str:
+def _sum(b: Builder, out: Value, x: Value, axes: Any = None, keep: bool = False, *_: Any) -> str:
     if not isinstance(axes, list):  # the second of two arguments is a type
         axes = None
-    return b("ReduceSum", b.name(x, out.dtype), *_axes(b, axes), keepdims=int(bool(keep)))
+    return _reduced(b, "ReduceSum", b.name(x, out.dtype), x.rank, axes, bool(keep))
 
 
 @operator("mean")
-def _mean(b: Builder, out: Value, x: Any, axes: Any = None, keep: bool = False, *_: Any) -> str:
-    return b("ReduceMean", b.name(x, out.dtype), *_axes(b, axes), keepdims=int(bool(keep)))
+def _mean(b: Builder, out: Value, x: Value, axes: Any = None, keep: bool = False, *_: Any) -> str:
+    if not isinstance(axes, list):
+        axes = None
+    return _reduced(b, "ReduceMean", b.name(x, out.dtype), x.rank, axes, bool(keep))
 
 
 @operator("linalg_vector_norm")
@@ -776,12 +787,12 @@ def _norm(
 ) -> str:
     if order != 2:
         raise NotImplementedError("norms but that of squares")
-    return b("ReduceL2", x.name, *_axes(b, axes), keepdims=int(keep))
+    return _reduced(b, "ReduceL2", x.name, x.rank, axes, keep)
 
 
 @operator("logsumexp")
 def _logsumexp(b: Builder, out: Value, x: Value, axes: Any, keep: bool = False) -> str:
-    return b("ReduceLogSumExp", x.name, *_axes(b, axes), keepdims=int(keep))
+    return _reduced(b, "ReduceLogSumExp", x.name, x.rank, axes, keep)
 
 
 @operator("softmax")
@@ -809,7 +820,7 @@ def _diff(b: Builder, out: Value, x: Value, *_: Any) -> str:
 def _of_flags(kind: str) -> Callable[..., str]:
     def of_flags(b: Builder, out: Value, x: Value, axis: Any = None, keep: bool = False) -> str:
         flags = b.cast(b.name(x, BOOL), torch.int32)
-        return b.cast(b(kind, flags, *_axes(b, axis), keepdims=int(keep)), BOOL)
+        return b.cast(_reduced(b, kind, flags, x.rank, axis, keep), BOOL)
 
     return of_flags
 
