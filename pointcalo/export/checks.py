@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from pointcalo.export.drawn import Drawn, Injected
-from pointcalo.export.loading import open_program
 from pointcalo.export.program import Program
-from pointcalo.export.tracing import trace
-from pointcalo.export.writers import write
+from pointcalo.programs.running import open_program
+from pointcalo.programs.tracing import trace
+from pointcalo.programs.writers import write
 from pointcalo.showers import Incident
 
 BATCHES = (1, 3, 40)  # showers that a program is compared with

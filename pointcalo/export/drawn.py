@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from pointcalo.export.program import Program, Table
+from pointcalo.export.program import Program
 from pointcalo.models.base import Model
+from pointcalo.programs.tables import Table
 
 BITS = 21  # of the seed, from each of three uniform numbers
 

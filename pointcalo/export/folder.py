@@ -19,12 +19,13 @@ from pointcalo.export.ddml import Ddml
 from pointcalo.export.drawn import Drawn
 from pointcalo.export.loading import DESCRIPTION, VERSION
 from pointcalo.export.par04 import Par04
-from pointcalo.export.program import Program, Table
-from pointcalo.export.tracing import trace
-from pointcalo.export.writers import ONNX, TORCHSCRIPT, write
+from pointcalo.export.program import Program
 from pointcalo.geometry import Geometry
 from pointcalo.models.base import Model
 from pointcalo.networks.cells import CellGenerator
+from pointcalo.programs.tables import Table
+from pointcalo.programs.tracing import trace
+from pointcalo.programs.writers import ONNX, TORCHSCRIPT, write
 from pointcalo.showers import Incident
 
 PROGRAMS = {"torchscript": "generator.pt", "onnx": "generator.onnx"}

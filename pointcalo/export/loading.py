@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import yaml
 
+from pointcalo.programs.running import open_program
+
 DESCRIPTION = "generator.yaml"
 VERSION = 1
 FORMATS = ("torchscript", "onnx")
@@ -213,50 +215,3 @@ def _described(folder: Path) -> dict[str, Any]:
         if hashlib.sha256(part.read_bytes()).hexdigest() != digest:
             raise ValueError(f"{part}: damaged, or not the file that was exported; export again")
     return found
-
-
-def open_program(path: Path) -> "_TorchScript | _Onnx":
-    """A file with a program, as a function of the arrays of its inputs in order.
-
-    Raises:
-        ImportError: its runtime is not installed.
-    """
-    return _Onnx(path) if path.suffix == ".onnx" else _TorchScript(path)
-
-
-class _TorchScript:
-    def __init__(self, path: Path) -> None:
-        import torch
-
-        self._torch = torch
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            self._program = torch.jit.load(str(path), map_location="cpu")
-
-    def __call__(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        # the optimiser of TorchScript takes seconds for each new size, and gains nothing here
-        with self._torch.no_grad(), self._torch.jit.optimized_execution(False):
-            outputs = self._program(*map(self._torch.from_numpy, inputs))
-        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        return [output.numpy() for output in outputs]
-
-
-class _Onnx:
-    def __init__(self, path: Path) -> None:
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise ImportError(
-                f"{path}: onnxruntime is not installed: pip install onnxruntime"
-            ) from error
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # errors: shapes that are empty are none
-        options.intra_op_num_threads = 1  # its operations are small
-        options.enable_mem_reuse = False  # planning it takes minutes before 1.21
-        self._session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
-        self._names = [entry.name for entry in self._session.get_inputs()]
-
-    def __call__(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        return self._session.run(None, dict(zip(self._names, inputs, strict=True)))

@@ -1,16 +1,14 @@
 """A generator as one function of tensors, from incident particles to hits on cells."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from pointcalo.models.base import Model
+from pointcalo.programs.tables import Table
 from pointcalo.showers import Incident
 from pointcalo.showers.noise import Noise
-
-Table = Mapping[str, tuple[str, Sequence[int | str], str, str]]
-"""Of inputs or outputs, by name: type, shape, unit and meaning. Sizes that are words may vary."""
 
 INPUTS: Table = {
     "energy": ("float32", ["S"], "MeV", "kinetic energy of the incident particles"),

@@ -10,13 +10,12 @@ from pointcalo.geometry import Geometry
 from pointcalo.models.base import Model, check_layers
 from pointcalo.networks.profile import Profile
 from pointcalo.sampling.beyond import BeyondEdges
-from pointcalo.sampling.compiled import compiled
+from pointcalo.sampling.engines import ENGINES, with_engine
 from pointcalo.sampling.other_cells import OtherCells
 from pointcalo.sampling.same_cells import same_cells
 from pointcalo.showers import Incident, Showers, segment_sum
 from pointcalo.showers.noise import Noise
 
-ENGINES = ("eager", "compiled")
 PROFILE_BATCH = 1000  # showers whose profiles are drawn together: a profile is small
 
 
@@ -62,7 +61,8 @@ class Sampler:
         max_points: hits of a batch, which bounds the memory; a single larger shower still makes a
             batch. max_showers: showers of a batch.
         engine: what makes the showers, the same ones: "eager", torch operation by operation, on any
-            device; or "compiled", C++ on the CPU (`pointcalo.sampling.compiled`).
+            device; "compiled", C++ on the CPU (`pointcalo.sampling.compiled`); or "onnx", ONNX
+            Runtime on the CPU.
 
     Attributes:
         geometry: that the showers are on.
@@ -72,6 +72,7 @@ class Sampler:
         ValueError: layers of other depths or thresholds; an engine that there is not, or that
             cannot run the model.
         OSError: engine compiled without a C++ compiler, or it fails.
+        ImportError: engine onnx without its libraries.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class Sampler:
             model = model.on(self.geometry)
         model = model.eval()
         self.beyond = BeyondEdges(model)
-        self.model = compiled(model) if engine == "compiled" else model
+        self.model = model if engine == "eager" else with_engine(model, engine)
         self.loss = Loss()
         self._outside_before = model.generator.num_outside
         self.max_points = max_points

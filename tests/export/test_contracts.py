@@ -14,9 +14,9 @@ from pointcalo.cli.main import main
 from pointcalo.cli.run_directory import trained_model
 from pointcalo.export.ddml import BUFFER, LAYERS, Ddml, merged
 from pointcalo.export.drawn import Drawn
-from pointcalo.export.loading import open_program
 from pointcalo.export.par04 import MESH, SIZE, Par04
 from pointcalo.models import Model
+from pointcalo.programs.running import open_program
 
 LAYERS_OF_DDML = """
 name: thirty

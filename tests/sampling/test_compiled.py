@@ -18,8 +18,8 @@ from pointcalo.networks.cells import CellGenerator
 from pointcalo.networks.profile import Profile, ProfileModel
 from pointcalo.networks.set_generator import SetGenerator
 from pointcalo.sampling import Sampler
-from pointcalo.sampling.compiled import compiled
 from pointcalo.sampling.compiled import library as compiling
+from pointcalo.sampling.engines import with_engine
 from pointcalo.showers import Incident, Showers
 from pointcalo.showers.noise import Noise
 
@@ -131,7 +131,7 @@ def test_empty_layers_single_hits_and_crowded_ones(hits: int) -> None:
     profile = Profile(counts, energy, torch.zeros(4, 4))
     noise = Noise.for_showers(1, torch.arange(4))
     given = (model.draw_latent(noise), incident, profile, noise)
-    eager, quick = model.generate(*given), compiled(model).generate(*given)
+    eager, quick = model.generate(*given), with_engine(model, "compiled").generate(*given)
     assert torch.equal(quick.layer_sums(geometry.num_layers)[0], counts)
     assert _share_of_equal(eager, quick) >= 0.75
 
@@ -145,13 +145,13 @@ def test_what_there_is_no_code_for_is_one_line() -> None:
         Sampler(_model(toy), engine="fast")
     rings = Geometry.load("par04")
     with pytest.raises(ValueError, match="geometry 'par04', expected one whose layers are lattice"):
-        compiled(VAE(ProfileModel(rings, width=8), CellGenerator(rings, width=16)))
+        with_engine(VAE(ProfileModel(rings, width=8), CellGenerator(rings, width=16)), "compiled")
     narrow = VAE(ProfileModel(toy, width=8), CellGenerator(toy, width=24))
     with pytest.raises(ValueError, match="width 24, expected cpu and a multiple of 16"):
-        compiled(narrow)
+        with_engine(narrow, "compiled")
     many = VAE(ProfileModel(toy, width=8, components=40), CellGenerator(toy, width=16))
     with pytest.raises(ValueError, match="got 40 components of a mixture, expected at most 32"):
-        compiled(many)
+        with_engine(many, "compiled")
 
 
 @pytest.fixture

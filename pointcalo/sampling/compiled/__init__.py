@@ -5,6 +5,6 @@ shower is made from beginning to end in the processor's cache, alone: it costs a
 one as in a large one. Each file in C++ names the file of the networks that it follows.
 """
 
-from pointcalo.sampling.compiled.model import compiled
+from pointcalo.sampling.compiled.engine import CompiledEngine
 
-__all__ = ["compiled"]
+__all__ = ["CompiledEngine"]

@@ -20,7 +20,7 @@ MOST_COMPONENTS = 32
 MOST_HITS = 2000  # of a layer; more are left to torch
 
 
-class Engine:
+class CompiledEngine:
     """Draws profiles and showers of networks as they are now; later changes do not reach it.
 
     Args:
@@ -33,6 +33,7 @@ class Engine:
     """
 
     def __init__(self, profile: ProfileModel, generator: CellGenerator) -> None:
+        check_known(profile, generator)
         entries = dict(_settings(generator)) | _near(generator)
         for name, network in (("profile", profile), ("generator", generator)):
             entries |= {f"{name}.{key}": value for key, value in network.state_dict().items()}

@@ -1,6 +1,8 @@
-"""A model whose profiles and showers come from the compiled library."""
+"""Models whose profiles and showers come from another engine than torch."""
 
 import copy
+from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -8,26 +10,50 @@ from torch import Tensor, nn
 from pointcalo.geometry import Geometry
 from pointcalo.models.base import Model
 from pointcalo.networks.candidates import Beyond
-from pointcalo.networks.profile import Profile
-from pointcalo.sampling.compiled.engine import Engine, check_known
+from pointcalo.networks.cells import CellGenerator
+from pointcalo.networks.profile import Profile, ProfileModel
+from pointcalo.sampling.compiled import CompiledEngine
+from pointcalo.sampling.onnx_engine import OnnxEngine
 from pointcalo.showers import Incident, Showers
 from pointcalo.showers.noise import Noise
 
+OTHERS: dict[str, Callable[[ProfileModel, nn.Module], "Engine"]] = {
+    "compiled": CompiledEngine,
+    "onnx": OnnxEngine,
+}
+ENGINES = ("eager", *OTHERS)
 
-def compiled(model: Model) -> Model:
-    """The model with its profile model and generator in C++; what it has besides is shared.
 
-    Showers that the library cannot make (near an edge of the detector) are made by torch.
+class Engine(Protocol):
+    """Makes profiles and showers as these two do, and says which it could not make."""
+
+    profile: ProfileModel
+    generator: CellGenerator
+
+    def profiles(self, incident: Incident, noise: Noise) -> tuple[Profile, Tensor]:
+        """Profiles ``[S, L]``, and which were made, bool ``[S]``: the others are nonsense."""
+
+    def showers(
+        self, latent: Tensor, incident: Incident, profile: Profile, noise: Noise
+    ) -> tuple[Showers, Tensor]:
+        """Showers as of the generator, and which were made, bool ``[S]``."""
+
+
+def with_engine(model: Model, name: str) -> Model:
+    """The model with its profile model and generator run by an engine; all else is shared.
+
+    Showers that the engine cannot make (near an edge of the detector) are made by torch.
 
     Args:
         model: in evaluation mode, on the CPU.
+        name: of an engine, but for "eager".
 
     Raises:
-        ValueError: networks or a geometry that the library has no code for.
-        OSError: there is no C++ compiler, or it fails.
+        ValueError: networks or a geometry that the engine does not know.
+        OSError: compiled without a C++ compiler, or it fails.
+        ImportError: onnx without its libraries.
     """
-    check_known(model.profile, model.generator)
-    engine = Engine(model.profile, model.generator)
+    engine = OTHERS[name](model.profile, model.generator)
     quick = copy.copy(model)
     quick._modules = dict(model._modules)
     quick.profile, quick.generator = _Profile(engine), _Generator(engine)

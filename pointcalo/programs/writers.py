@@ -4,8 +4,8 @@ from pathlib import Path
 
 import torch
 
-from pointcalo.export.program import Table
-from pointcalo.export.torchscript import write_torchscript
+from pointcalo.programs.tables import Table
+from pointcalo.programs.torchscript import write_torchscript
 
 TORCHSCRIPT, ONNX = ".pt", ".onnx"
 
@@ -27,7 +27,7 @@ def write(traced: torch.jit.ScriptModule, path: Path, inputs: Table, outputs: Ta
         write_torchscript(traced, path)
         return
     try:
-        from pointcalo.export.to_onnx import write_onnx
+        from pointcalo.programs.to_onnx import write_onnx
     except ImportError as error:
         raise ImportError("export: onnx is not installed: pip install 'pointcalo[onnx]'") from error
     write_onnx(traced, path, inputs, outputs)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pointcalo.export.to_onnx.builder import Builder, Value
+from pointcalo.programs.to_onnx.builder import Builder, Value
 
 OPERATORS: dict[str, Callable[..., Any]] = {}
 FEW = 64  # numbers that are rather compared with than searched in

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pointcalo.export.loading import open_program
-from pointcalo.export.to_onnx import OPSET, write_onnx
-from pointcalo.export.tracing import trace
+from pointcalo.programs.running import open_program
+from pointcalo.programs.to_onnx import OPSET, write_onnx
+from pointcalo.programs.tracing import trace
 
 FLOATS = torch.tensor([-3.5, -1.0, -1e-4, 0.0, 1e-6, 0.3, 2.5, 7.0])
 INTS = torch.tensor([5, 0, 3, 3, -2, 7, 1, -9])

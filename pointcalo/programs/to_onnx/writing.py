@@ -8,9 +8,9 @@ import onnx
 import torch
 from onnx import helper
 
-from pointcalo.export.program import Table
-from pointcalo.export.to_onnx.builder import TYPES, Builder, Value
-from pointcalo.export.to_onnx.operators import OPERATORS
+from pointcalo.programs.tables import Table
+from pointcalo.programs.to_onnx.builder import TYPES, Builder, Value
+from pointcalo.programs.to_onnx.operators import OPERATORS
 
 OPSET = 18  # ONNX Runtime 1.14 (2023) and later read it
 IR_VERSION = 8

@@ -5,6 +5,6 @@ there are, and that of traces is no longer kept and loses the types on the way. 
 and rank of each of its values, which is all that a translation operation by operation needs.
 """
 
-from pointcalo.export.to_onnx.writing import OPSET, write_onnx
+from pointcalo.programs.to_onnx.writing import OPSET, write_onnx
 
 __all__ = ["OPSET", "write_onnx"]
