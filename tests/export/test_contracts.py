@@ -179,7 +179,7 @@ def test_par04_puts_energies_where_the_hits_are(model: Model, theta: float) -> N
     assert np.count_nonzero(energies) > 10
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize(
     ("kind", "inputs", "size"),
     [

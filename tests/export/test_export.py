@@ -25,6 +25,8 @@ from pointcalo.sampling.beyond import BeyondEdges
 from pointcalo.showers import Incident, Showers
 from pointcalo.simulation import ParametricSimulation, ParticleGun
 
+pytestmark = pytest.mark.timeout(900)  # tracing and reading a program take half a minute
+
 
 @pytest.fixture(scope="module")
 def folders(

@@ -14,6 +14,8 @@ from pointcalo.sampling import Sampler, onnx_engine
 from pointcalo.showers import Showers
 from pointcalo.simulation import ParticleGun
 
+pytestmark = pytest.mark.timeout(900)  # tracing and reading programs take half a minute
+
 
 @pytest.fixture(scope="module")
 def model() -> VAE:
