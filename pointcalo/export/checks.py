@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ from pointcalo.export.drawn import Drawn, Injected
 from pointcalo.export.program import Program
 from pointcalo.programs.running import open_program
 from pointcalo.programs.tracing import trace
-from pointcalo.programs.writers import write
+from pointcalo.programs.writers import reopened
 from pointcalo.showers import Incident
 
 BATCHES = (1, 3, 40)  # showers that a program is compared with
@@ -22,7 +21,7 @@ LARGEST = 1e-4
 INJECTED = 5  # calls with the same random numbers
 CALLS = 20  # with those of the file's own
 DEVIATIONS = 6.0  # standard errors by which means may differ
-ENERGY, LAYER = 2, 1  # column of points; number of the output
+ENERGY = 2  # column of points
 
 
 @torch.no_grad()
@@ -53,7 +52,9 @@ def check_showers(program: Program, path: Path, incident: Incident) -> str:
             differences.append(np.abs(b[1] / a[1] - 1.0))
         layers = (_layers(outputs, program) for outputs in (own, read))
         if others <= SPARED and not np.allclose(*layers, rtol=TOLERANCE, atol=0.0):
-            raise ValueError("export: energies of the file's layers differ from the model's")
+            raise ValueError(
+                "export: energies of the file's layers differ from the model's; nothing was written"
+            )
     if others > SPARED:
         raise ValueError(
             f"export: {others} of {sum(BATCHES)} showers of the file have other cells than the "
@@ -113,10 +114,7 @@ def check_drawn(program: Drawn, paths: Sequence[Path], inputs: tuple[Tensor, ...
     traced = trace(injected, (*inputs, numbers[0]))
     found = []
     for path in paths:
-        with TemporaryDirectory() as folder:
-            copy = Path(folder) / path.name
-            write(traced, copy, injected.inputs, injected.outputs)
-            same = open_program(copy)
+        same = reopened(traced, path.suffix, injected.inputs, injected.outputs)
         read = [same([x.numpy() for x in (*inputs, row)])[0] for row in numbers[:INJECTED]]
         right = sum(
             np.allclose(*pair, rtol=LARGEST, atol=LARGEST) for pair in zip(own, read, strict=False)

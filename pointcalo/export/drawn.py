@@ -1,5 +1,8 @@
 """One shower a call for programs that pass no random numbers: it draws them itself."""
 
+from abc import ABC, abstractmethod
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -24,7 +27,7 @@ class Injected(nn.Module):
         return self.drawn.answer(inputs[:-1], inputs[-1])
 
 
-class Drawn(nn.Module):
+class Drawn(nn.Module, ABC):
     """One shower a call. Where in a cell the particle enters is drawn, too.
 
     Args:
@@ -61,9 +64,18 @@ class Drawn(nn.Module):
         """One shower; inputs and output are those of ``inputs`` and ``outputs``."""
         return self.answer(inputs, torch.rand(5))
 
+    @abstractmethod
     def answer(self, inputs: tuple[Tensor, ...], numbers: Tensor) -> Tensor:
         """One shower from five uniform numbers ``[5]``."""
-        raise NotImplementedError
+
+    @staticmethod
+    @abstractmethod
+    def example(energy_GeV: float, angle: float) -> tuple[Tensor, ...]:
+        """The inputs of a particle at an angle to the layers' normal in rad."""
+
+    @abstractmethod
+    def summary(self, answer: np.ndarray) -> np.ndarray:
+        """Hits and energy of an answer, ``[2]``."""
 
     def hits(
         self, energy_GeV: Tensor, direction: Tensor, numbers: Tensor

@@ -53,8 +53,7 @@ class Par04(Drawn):
         """The inputs of a particle at an angle to the layers' normal in rad."""
         return (torch.tensor([[energy_GeV, 0.3, 0.5 * torch.pi - angle, 1.0, 0.0, 0.0, 0.0, 0.0]]),)
 
-    @staticmethod
-    def summary(energies: np.ndarray) -> np.ndarray:
+    def summary(self, energies: np.ndarray) -> np.ndarray:
         """Cells with energy, and energy in GeV, of an answer, ``[2]``."""
         return np.array([np.count_nonzero(energies), energies.sum()])
 

@@ -1,13 +1,16 @@
 """Run a file with a program: numpy and the runtime of its format are all it takes."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+Program = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
+"""A file with a program: the arrays of its inputs, in order, to those of its outputs."""
 
-def open_program(path: Path) -> "TorchScript | Onnx":
+
+def open_program(path: Path) -> Program:
     """A file with a program, as a function of the arrays of its inputs in order.
 
     Raises:

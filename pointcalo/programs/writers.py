@@ -1,9 +1,11 @@
-"""Traces as files, by their suffix."""
+"""Traces as files, by their suffix, and back."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 
+from pointcalo.programs.running import Program, open_program
 from pointcalo.programs.tables import Table
 from pointcalo.programs.torchscript import write_torchscript
 
@@ -31,3 +33,11 @@ def write(traced: torch.jit.ScriptModule, path: Path, inputs: Table, outputs: Ta
     except ImportError as error:
         raise ImportError("export: onnx is not installed: pip install 'pointcalo[onnx]'") from error
     write_onnx(traced, path, inputs, outputs)
+
+
+def reopened(traced: torch.jit.ScriptModule, suffix: str, inputs: Table, outputs: Table) -> Program:
+    """A traced program as it is read back from a file, which is not kept; see `write`."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"program{suffix}"
+        write(traced, path, inputs, outputs)
+        return open_program(path)

@@ -1,8 +1,5 @@
 """Profiles and showers by ONNX Runtime: the same ones as torch makes, of every cell generator."""
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -10,32 +7,18 @@ from torch import Tensor, nn
 from pointcalo.networks.candidates import MOST_EXPORTED
 from pointcalo.networks.cells import CellGenerator
 from pointcalo.networks.profile import Profile, ProfileModel
-from pointcalo.programs.running import open_program
-from pointcalo.programs.tables import Table
+from pointcalo.programs.tables import HITS, PARTICLES, Table
 from pointcalo.programs.tracing import trace
-from pointcalo.programs.writers import write
+from pointcalo.programs.writers import ONNX, reopened
 from pointcalo.showers import Incident, Showers
 from pointcalo.showers.noise import Noise
 
 TRACED = 8  # showers that a program is traced with
-PARTICLES: Table = {
-    "energy": ("float32", ["S"], "MeV", ""),
-    "direction": ("float32", ["S", 3], "", ""),
-    "position": ("float32", ["S", 3], "mm", ""),
-    "pdg": ("int64", ["S"], "", ""),
-    "conditions": ("float32", ["S", "C"], "", ""),
-    "key": ("int64", ["S"], "", "of the random numbers"),
-}
+KEYED: Table = {**PARTICLES, "key": ("int64", ["S"], "", "of the random numbers")}
 PROFILES: Table = {
     "counts": ("int64", ["S", "L"], "", ""),
     "energies": ("float32", ["S", "L"], "MeV", ""),
     "axis": ("float32", ["S", 4], "mm", ""),
-}
-HITS: Table = {
-    "ptr": ("int64", ["N"], "", ""),
-    "layer": ("int64", ["P"], "", ""),
-    "cell": ("int64", ["P"], "", ""),
-    "points": ("float32", ["P", 4], "", ""),
 }
 
 
@@ -58,37 +41,25 @@ class OnnxEngine:
             )
         self.profile, self.generator = profile, generator
         names = profile.condition.names
-        self._profiles = _Traced(_Profiles(profile, names), PARTICLES, PROFILES)
-        inputs = {"latent": ("float32", ["S", "Z"], "", ""), **PARTICLES, **PROFILES}
+        self._profiles = _Traced(_Profiles(profile, names), KEYED, PROFILES)
+        inputs = {"latent": ("float32", ["S", "Z"], "", ""), **KEYED, **PROFILES}
         self._showers = _Traced(_Showers(generator, names), inputs, HITS)
 
     def profiles(self, incident: Incident, noise: Noise) -> tuple[Profile, Tensor]:
         """Profiles of S showers as of `ProfileModel.sample`; all of them, bool [S]."""
-        given = _particles(incident, noise, self.profile.condition.names)
+        given = *incident.tensors(self.profile.condition.names), noise.key
         return Profile(*self._profiles(given)), torch.ones(len(noise), dtype=torch.bool)
 
     def showers(
         self, latent: Tensor, incident: Incident, profile: Profile, noise: Noise
     ) -> tuple[Showers, Tensor]:
         """Showers as of the generator, and which were made, bool [S]: the others are nonsense."""
-        given = _particles(incident, noise, self.profile.condition.names)
+        given = *incident.tensors(self.profile.condition.names), noise.key
         parts = self._showers((latent, *given, profile.counts, profile.energy, profile.axis))
         ptr, layer, cell, points = parts
         showers = Showers(points=points, layer=layer, ptr=ptr, incident=incident, cell=cell)
         # in crowded layers a program that was traced looks at fewer cells
         return showers, profile.counts.amax(dim=1) <= MOST_EXPORTED
-
-
-def _particles(incident: Incident, noise: Noise, names: tuple[str, ...]) -> tuple[Tensor, ...]:
-    columns = [incident.column(name) for name in names]
-    conditions = torch.stack(columns, 1) if columns else torch.zeros(len(incident), 0)
-    own = incident.energy, incident.direction, incident.position, incident.pdg
-    return *own, conditions, noise.key
-
-
-def _incident(inputs: tuple[Tensor, ...], names: tuple[str, ...]) -> Incident:
-    extra = dict(zip(names, inputs[4].unbind(dim=1), strict=True))
-    return Incident(*inputs[:4], extra)
 
 
 class _Profiles(nn.Module):
@@ -97,7 +68,7 @@ class _Profiles(nn.Module):
         self.profile, self.names = profile, names
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        drawn = self.profile.sample(_incident(inputs, self.names), Noise(inputs[5]))
+        drawn = self.profile.sample(Incident.of_tensors(inputs[:5], self.names), Noise(inputs[5]))
         return drawn.counts, drawn.energy, drawn.axis
 
 
@@ -107,7 +78,7 @@ class _Showers(nn.Module):
         self.generator, self.names = generator, names
 
     def forward(self, latent: Tensor, *inputs: Tensor) -> tuple[Tensor, ...]:
-        incident, profile = _incident(inputs, self.names), Profile(*inputs[6:])
+        incident, profile = Incident.of_tensors(inputs[:5], self.names), Profile(*inputs[6:])
         showers = self.generator(latent, incident, profile, Noise(inputs[5]))
         return showers.ptr, showers.layer, showers.cell, showers.points
 
@@ -123,9 +94,6 @@ class _Traced:
         if self._program is None:
             rows = torch.arange(TRACED) % len(inputs[0])
             traced = trace(self.module, tuple(x[rows] for x in inputs))
-            with TemporaryDirectory() as folder:
-                path = Path(folder) / "program.onnx"
-                write(traced, path, self.inputs, self.outputs)
-                self._program = open_program(path)
+            self._program = reopened(traced, ONNX, self.inputs, self.outputs)
         arrays = [np.ascontiguousarray(x.numpy()) for x in inputs]
         return [torch.from_numpy(output) for output in self._program(arrays)]

@@ -128,6 +128,22 @@ class Incident:
         """
         return replace(self, extra={name: self.column(name) for name in names})
 
+    def tensors(self, names: Sequence[str]) -> tuple[Tensor, ...]:
+        """Energy, direction, position, pdg and these extra columns side by side, [S, K].
+
+        Raises:
+            ValueError: a column is missing.
+        """
+        columns = [self.column(name) for name in names]
+        extra = torch.stack(columns, 1) if columns else self.energy.new_zeros(len(self), 0)
+        return self.energy, self.direction, self.position, self.pdg, extra
+
+    @classmethod
+    def of_tensors(cls, tensors: Sequence[Tensor], names: Sequence[str]) -> "Incident":
+        """The particles that `tensors` gives."""
+        *own, extra = tensors
+        return cls(*own, dict(zip(names, extra.unbind(dim=1), strict=True)))
+
     def column(self, name: str) -> Tensor:
         """An extra column, [S].
 
