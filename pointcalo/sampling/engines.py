@@ -12,7 +12,7 @@ from pointcalo.models.base import Model
 from pointcalo.networks.candidates import Beyond
 from pointcalo.networks.cells import CellGenerator
 from pointcalo.networks.profile import Profile, ProfileModel
-from pointcalo.sampling.compiled import CompiledEngine
+from pointcalo.sampling.compiled_engine import CompiledEngine
 from pointcalo.sampling.onnx_engine import OnnxEngine
 from pointcalo.showers import Incident, Showers
 from pointcalo.showers.noise import Noise
@@ -30,8 +30,8 @@ class Engine(Protocol):
     profile: ProfileModel
     generator: CellGenerator
 
-    def profiles(self, incident: Incident, noise: Noise) -> tuple[Profile, Tensor]:
-        """Profiles ``[S, L]``, and which were made, bool ``[S]``: the others are nonsense."""
+    def profiles(self, incident: Incident, noise: Noise) -> Profile:
+        """Profiles as of the profile model."""
 
     def showers(
         self, latent: Tensor, incident: Incident, profile: Profile, noise: Noise
@@ -73,13 +73,7 @@ class _Profile(nn.Module):
 
     @torch.no_grad()
     def sample(self, incident: Incident, noise: Noise) -> Profile:
-        profile, done = self.engine.profiles(incident, noise)
-        if not bool(done.all()):
-            rest = ~done
-            other = self.engine.profile.sample(incident[rest], noise[rest])
-            for name in ("counts", "energy", "axis"):
-                getattr(profile, name)[rest] = getattr(other, name)
-        return profile
+        return self.engine.profiles(incident, noise)
 
 
 class _Generator(nn.Module):

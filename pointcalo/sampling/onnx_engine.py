@@ -45,10 +45,10 @@ class OnnxEngine:
         inputs = {"latent": ("float32", ["S", "Z"], "", ""), **KEYED, **PROFILES}
         self._showers = _Traced(_Showers(generator, names), inputs, HITS)
 
-    def profiles(self, incident: Incident, noise: Noise) -> tuple[Profile, Tensor]:
-        """Profiles of S showers as of `ProfileModel.sample`; all of them, bool [S]."""
+    def profiles(self, incident: Incident, noise: Noise) -> Profile:
+        """Profiles of S showers as of `ProfileModel.sample`."""
         given = *incident.tensors(self.profile.condition.names), noise.key
-        return Profile(*self._profiles(given)), torch.ones(len(noise), dtype=torch.bool)
+        return Profile(*self._profiles(given))
 
     def showers(
         self, latent: Tensor, incident: Incident, profile: Profile, noise: Noise

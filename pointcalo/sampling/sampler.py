@@ -61,7 +61,7 @@ class Sampler:
         max_points: hits of a batch, which bounds the memory; a single larger shower still makes a
             batch. max_showers: showers of a batch.
         engine: what makes the showers, the same ones: "eager", torch operation by operation, on any
-            device; "compiled", C++ on the CPU (`pointcalo.sampling.compiled`); or "onnx", ONNX
+            device; "compiled", C++ on the CPU (`pointcalo.programs.cpp`); or "onnx", ONNX
             Runtime on the CPU.
 
     Attributes:

@@ -17,8 +17,8 @@ from pointcalo.models.vae import VAE
 from pointcalo.networks.cells import CellGenerator
 from pointcalo.networks.profile import Profile, ProfileModel
 from pointcalo.networks.set_generator import SetGenerator
+from pointcalo.programs import library as compiling
 from pointcalo.sampling import Sampler
-from pointcalo.sampling.compiled import library as compiling
 from pointcalo.sampling.engines import with_engine
 from pointcalo.showers import Incident, Showers
 from pointcalo.showers.noise import Noise
@@ -154,6 +154,9 @@ def test_what_there_is_no_code_for_is_one_line() -> None:
         with_engine(many, "compiled")
 
 
+ENGINE = compiling.SOURCES / "engine.cpp"
+
+
 @pytest.fixture
 def no_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """A cache without the library, and a process that has not loaded it."""
@@ -168,22 +171,22 @@ def test_without_a_compiler(
 ) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(OSError, match="there is no no-such-compiler; install one"):
-        compiling.library()
+        compiling.library(ENGINE)
     broken = tmp_path / "broken"
     broken.write_text("#!/bin/sh\necho 'fatal error: no luck' >&2\nexit 1\n")
     broken.chmod(0o755)
     monkeypatch.setenv("CXX", str(broken))
     with pytest.raises(OSError, match="broken failed: fatal error: no luck"):
-        compiling.library()
+        compiling.library(ENGINE)
     assert [path for path in no_library.rglob("*") if path.is_file()] == [broken]
 
 
 def test_it_is_built_once(no_library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    compiling.library()
+    compiling.library(ENGINE)
     (built,) = no_library.rglob("*.so")
     made = built.stat().st_mtime_ns
     compiling.library.cache_clear()
-    compiling.library()
+    compiling.library(ENGINE)
     assert [path.stat().st_mtime_ns for path in no_library.rglob("*.so")] == [made]
 
 

@@ -11,7 +11,7 @@
 namespace pointcalo {
 
 // A lit cell.
-struct Hit {
+struct LitCell {
     std::int32_t cell, layer, turn, step;
     float excess;  // over threshold, in thresholds
 };
@@ -31,7 +31,7 @@ class Energies {
         std::int32_t target, kind;
     };
     struct Scratch {
-        std::vector<Hit> hits;
+        std::vector<LitCell> hits;
         std::vector<int> number, first_edge, rows, group, layers;
         std::vector<Edge> edges;
         std::vector<std::vector<int>> of_turn;
@@ -80,7 +80,7 @@ class Energies {
         }
         for (auto* sums : {&s.present, &s.known, &s.log_energy, &s.energy})
             sums->assign(std::size_t(n) * KINDS, 0.0f);
-        for (const Hit& hit : s.hits) {
+        for (const LitCell& hit : s.hits) {
             const Cell from = lit.cells[hit.cell];
             lighting_.beside(shower, from.layer, from.slot, lighting_.sees_adjacent(),
                              [&](int other, int there, int kind) {
@@ -118,7 +118,7 @@ class Energies {
         if (!lighting_.sees_adjacent()) return;
         for (std::size_t h = 0; h < s.hits.size(); ++h) {
             if (s.hits[h].layer % 2) continue;
-            const float weight = std::log1p(s.hits[h].excess);
+            const float weight = log1p(s.hits[h].excess);
             for (int e = s.first_edge[h]; e < s.first_edge[h + 1]; ++e) {
                 const auto [target, kind] = s.edges[e];
                 if (kind > 0 && kind < 5)
@@ -169,7 +169,7 @@ class Energies {
                     to[KINDS * room] = s.known[slot];
                     to[2 * KINDS * room] = s.log_energy[slot];
                     to[3 * KINDS * room] =
-                        s.energy[slot] > 0.0f ? std::log1p(s.energy[slot]) : 0.0f;
+                        s.energy[slot] > 0.0f ? log1p(s.energy[slot]) : 0.0f;
                 }
             }
         const float* out = field_(s.features.data(), room, n, s.onto, s.field);
@@ -178,7 +178,7 @@ class Energies {
                  s.group[q + 1] - s.group[q], out + std::ptrdiff_t(s.group[q]) * field_.stride(),
                  s);
         for (const int h : rows) {
-            const float energy = s.hits[h].excess, log_energy = std::log1p(energy);
+            const float energy = s.hits[h].excess, log_energy = log1p(energy);
             for (int e = s.first_edge[h]; e < s.first_edge[h + 1]; ++e) {
                 const int slot = s.edges[e].target * KINDS + s.edges[e].kind;
                 s.known[slot] += 1.0f;
@@ -197,7 +197,7 @@ class Energies {
         float expected = 0.0f, variance = 0.0f;
         for (int i = 0; i < n; ++i) {
             const Mixture mixture(parameters + std::ptrdiff_t(i) * field_.stride(),
-                                  field_.out() / 3);
+                                  field_.out() / 3, Spectrum::LOW);
             float mean, square;
             spectrum_.moments(mixture, mean, square);
             expected += mean, variance += square;
@@ -242,15 +242,17 @@ class Energies {
         const float promise[5] = {
             std::clamp(std::log(expected / left + SMALLEST), -8.0f, 8.0f),
             std::clamp(std::log(std::sqrt(variance) / left + SMALLEST), -8.0f, 8.0f),
-            std::log1p(float(n)),
-            std::log1p(float(std::max<std::int64_t>(hits_left - n, 0))),
+            log1p(float(n)),
+            log1p(float(std::max<std::int64_t>(hits_left - n, 0))),
             std::log(left / float(std::max<std::int64_t>(hits_left, 1)) + 0.1f),
         };
         const bool one = n == hits_left - 1;
         const Rows x{promise, 0, 1};
         const Mlp &truth = one ? true_rest_ : true_, &made = one ? drawn_rest_ : drawn_;
-        const Mixture of_true(truth(x, 1, s.network), truth.out() / 3);
-        const Mixture of_drawn(made(x, 1, s.network), made.out() / 3);
+        const Mixture of_true(truth(x, 1, s.network), truth.out() / 3,
+                              one ? Spectrum::LOW : UNCUT);
+        const Mixture of_drawn(made(x, 1, s.network), made.out() / 3,
+                               one ? std::log(EPS) : UNCUT);
         int best = -1, least = 0;
         float most = -std::numeric_limits<float>::infinity();
         for (int from = 0; from < proposals_; from += LANES) {
@@ -260,12 +262,12 @@ class Energies {
                 const Floats rest = larger(energy_left - sum, Floats{});
                 Floats log_slope;
                 odds = spectrum_.log_prob(of_true, rest, log_slope) + log_slope;
-                odds -= of_drawn.log_prob(log(rest + EPS), std::log(EPS));
+                odds -= of_drawn.log_prob(log(rest + EPS));
             } else {
                 const Floats share =
                     smaller(larger(sum / left, all(SMALLEST)), all(1.0f - SMALLEST));
                 const Floats value = log(share / (1.0f - share));
-                odds = of_true.log_prob(value, UNCUT) - of_drawn.log_prob(value, UNCUT);
+                odds = of_true.log_prob(value) - of_drawn.log_prob(value);
             }
             for (int j = 0; j < LANES && from + j < proposals_; ++j) {
                 const int m = from + j;
@@ -283,11 +285,11 @@ class Energies {
     // A common factor on the excess of each layer, so that it sums to the profile's; in MeV.
     void rescale(const Incident& shower, const Budget& budget, Scratch& s) const {
         s.total.assign(lattices_.num_layers, 0.0f);
-        for (Hit& hit : s.hits) {
+        for (LitCell& hit : s.hits) {
             hit.excess *= threshold_[hit.layer];
             s.total[hit.layer] += hit.excess;
         }
-        for (Hit& hit : s.hits) {
+        for (LitCell& hit : s.hits) {
             const float total = s.total[hit.layer], whole = budget.excess[hit.layer];
             hit.excess = total > 0.0f ? hit.excess * (whole / larger(total, 1e-12f))
                                       : whole / float(shower.counts[hit.layer]);
@@ -300,7 +302,7 @@ class Energies {
         const int n = int(s.hits.size()), room = padded(n), width = time_.in() - PLACE - 2;
         s.features.assign(std::size_t(n) * time_.in(), 0.0f);
         for (int h = 0; h < n; ++h) {
-            const Hit& hit = s.hits[h];
+            const LitCell& hit = s.hits[h];
             float* x = &s.features[std::size_t(h) * time_.in()];
             for (int k = 0; k < PLACE; ++k) *x++ = s.place[std::size_t(k) * room + h];
             const float value = std::log(hit.excess / threshold_[hit.layer] + EPS);
@@ -310,7 +312,7 @@ class Energies {
         }
         const float* out = time_({s.features.data(), time_.in(), 1}, n, s.network);
         for (int h = 0; h < n; ++h) {
-            const Hit& hit = s.hits[h];
+            const LitCell& hit = s.hits[h];
             const Cell& cell = lit.cells[hit.cell];
             cells[h] = lattices_.start(hit.layer) + cell.local;
             layers[h] = hit.layer;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -34,28 +35,28 @@ class Linear {
     int out() const { return out_; }
     int stride() const { return stride_; }
 
-    // Maps n rows to y [n, stride]; `onto` [n, stride], where given, is added row by row.
-    void operator()(Rows x, int n, float* y, const float* const* onto = nullptr) const {
-        for (int column = 0; column < stride_; column += 4 * LANES) {
-            const int vectors = std::min(4, (stride_ - column) / LANES);
-            int r = 0;
-            for (; r + 6 <= n; r += 6) block<6>(x, r, column, vectors, y, onto);
-            for (; r < n; ++r) block<1>(x, r, column, vectors, y, onto);
-        }
+    // Maps n rows to y [n, stride]; `onto` [n, stride], where given, is added row by row. Nothing
+    // below the floor comes out.
+    void operator()(Rows x, int n, float* y, const float* const* onto = nullptr,
+                    float floor = NONE) const {
+        const int sixes = n - n % 6;
+        for (int column = 0; column < stride_; column += MOST * LANES)
+            for (int r = 0; r < sixes; r += 6) block<6, MOST>(x, r, column, y, onto, floor);
+        for (int column = 0; column < stride_; column += ALONE * LANES)
+            for (int r = sixes; r < n; ++r) block<1, ALONE>(x, r, column, y, onto, floor);
     }
 
   private:
-    template <int R>
-    void block(Rows x, int r, int column, int vectors, float* y, const float* const* onto) const {
-        switch (vectors) {
-            case 4: return block<R, 4>(x, r, column, y, onto);
-            case 3: return block<R, 3>(x, r, column, y, onto);
-            case 2: return block<R, 2>(x, r, column, y, onto);
-            default: return block<R, 1>(x, r, column, y, onto);
-        }
-    }
+    static constexpr float NONE = -std::numeric_limits<float>::infinity();
+    // Vectors of a block of six rows, and of a row alone: as many as the registers hold.
+    static constexpr int MOST = REGISTERS == 32 ? 4 : 2, ALONE = 8;
+
+    // R rows from r on, of V vectors from the column on, or of as many as there are.
     template <int R, int V>
-    void block(Rows x, int r, int column, float* y, const float* const* onto) const {
+    void block(Rows x, int r, int column, float* y, const float* const* onto, float floor) const {
+        if constexpr (V > 1)
+            if (column + V * LANES > stride_)
+                return block<R, V - 1>(x, r, column, y, onto, floor);
         Floats sum[R][V];
         for (int i = 0; i < R; ++i)
             for (int v = 0; v < V; ++v) {
@@ -74,16 +75,13 @@ class Linear {
         }
         for (int i = 0; i < R; ++i)
             for (int v = 0; v < V; ++v)
-                store(y + std::ptrdiff_t(r + i) * stride_ + column + v * LANES, sum[i][v]);
+                store(y + std::ptrdiff_t(r + i) * stride_ + column + v * LANES,
+                      larger(sum[i][v], all(floor)));
     }
 
     int in_ = 0, out_ = 0, stride_ = 0;
     std::vector<float> weight_, bias_;
 };
-
-inline void relu(float* x, std::size_t n) {
-    for (std::size_t i = 0; i < n; ++i) x[i] = x[i] > 0.0f ? x[i] : 0.0f;
-}
 
 // Linear maps with ReLU between them; scratch grows as needed.
 class Mlp {
@@ -101,12 +99,13 @@ class Mlp {
         if (scratch.size() < size) scratch.resize(size);
         float* y = scratch.data();
         for (std::size_t i = 0; i < maps_.size(); ++i) {
-            maps_[i](x, n, y);
-            if (i + 1 == maps_.size()) break;
-            const std::size_t made = std::size_t(maps_[i].stride()) * n;
-            relu(y, made);
+            if (i + 1 == maps_.size()) {
+                maps_[i](x, n, y);
+                break;
+            }
+            maps_[i](x, n, y, nullptr, 0.0f);
             x = {y, maps_[i].stride(), 1};
-            y += made;
+            y += std::size_t(maps_[i].stride()) * n;
         }
         return y;
     }

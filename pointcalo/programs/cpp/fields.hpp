@@ -73,8 +73,7 @@ class CellField {
         const std::size_t size = std::size_t(shared_.stride()) * n;
         if (to.size() < size) to.resize(size);
         if (scratch.size() < size) scratch.resize(size);
-        brief_({briefs, BRIEF, 1}, n, scratch.data(), contexts);
-        relu(scratch.data(), size);
+        brief_({briefs, BRIEF, 1}, n, scratch.data(), contexts, 0.0f);
         shared_({scratch.data(), shared_.stride(), 1}, n, to.data());
     }
     int layer_stride() const { return shared_.stride(); }
@@ -84,8 +83,7 @@ class CellField {
                             const std::vector<const float*>& layer, Scratch& s) const {
         const std::size_t size = std::size_t(cell_.stride()) * n;
         if (s.hidden.size() < size) s.hidden.resize(size);
-        cell_({features, 1, stride}, n, s.hidden.data(), layer.data());
-        relu(s.hidden.data(), size);
+        cell_({features, 1, stride}, n, s.hidden.data(), layer.data(), 0.0f);
         return head_({s.hidden.data(), cell_.stride(), 1}, n, s.network);
     }
 
@@ -111,7 +109,7 @@ class LayerContext {
         std::vector<float> input, hits, energy, network;
     };
 
-    // Contexts [L, stride], in scratch; null where the axis misses cells.
+    // Contexts [L, stride], in scratch.
     const float* operator()(const Incident& shower, const Budget& budget, Scratch& s) const {
         const int layers = lattices_.num_layers, size = network_.in();
         float deepest = 1.0f, total = 0.0f, moment = 0.0f, hits = 0.0f;
@@ -121,8 +119,8 @@ class LayerContext {
             total += shower.energy[l];
             moment += shower.energy[l] * z_[l];
             hits += float(shower.counts[l]);
-            s.hits[l + 2] = std::log1p(float(shower.counts[l]));
-            s.energy[l + 2] = std::log1p(budget.excess[l] / threshold_[l]);
+            s.hits[l + 2] = log1p(float(shower.counts[l]));
+            s.energy[l + 2] = log1p(budget.excess[l] / threshold_[l]);
         }
         total = larger(total, 1e-6f);
         const float centre = moment / total;
@@ -140,13 +138,11 @@ class LayerContext {
             *x++ = count > 0 ? std::log(budget.excess[l] / (count * threshold_[l]) + 1e-2f) : 0.0f;
             *x++ = (z_[l] - centre) / deepest;
             *x++ = centre / deepest;
-            *x++ = std::log1p(hits);
+            *x++ = log1p(hits);
             *x++ = std::log(total);
             *x++ = float(l) / float(layers);
             float offset, log_area;
-            if (!axis_cell(lattices_, l, {shower.axis[2 * l], shower.axis[2 * l + 1]}, offset,
-                           log_area))
-                return nullptr;
+            axis_cell(lattices_, l, {shower.axis[2 * l], shower.axis[2 * l + 1]}, offset, log_area);
             *x++ = offset;
             if (several_sizes_) *x++ = log_area;
             standardise_(first);

@@ -1,4 +1,9 @@
-"""The compiled library with the weights of a profile model and a cell generator."""
+"""Showers by a program in C++, compiled for the machine: the same ones as torch makes.
+
+Torch takes most of its time for rows that go to and fro between memory and small operations. Here a
+shower is made from beginning to end in the processor's cache, alone: it costs as much in a batch of
+one as in a large one. Each file in C++ names the file of the networks that it follows.
+"""
 
 import ctypes
 from collections.abc import Mapping
@@ -11,7 +16,7 @@ from pointcalo.networks.candidates import near_tiers
 from pointcalo.networks.cells import CellGenerator
 from pointcalo.networks.order import NEAR as NEAR_OWN
 from pointcalo.networks.profile import Profile, ProfileModel
-from pointcalo.sampling.compiled.library import library
+from pointcalo.programs.library import SOURCES, library
 from pointcalo.showers import Incident, ShowerFrame, Showers, ptr_from_counts
 from pointcalo.showers.noise import Noise
 
@@ -33,12 +38,11 @@ class CompiledEngine:
     """
 
     def __init__(self, profile: ProfileModel, generator: CellGenerator) -> None:
-        check_known(profile, generator)
-        entries = dict(_settings(generator)) | _near(generator)
-        for name, network in (("profile", profile), ("generator", generator)):
-            entries |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
+        entries = tables(profile, generator, "engine=compiled", "engine=eager")
         self.profile, self.generator = profile, generator
-        self._library = library()
+        self._library = library(SOURCES / "engine.cpp")
+        self._library.pointcalo_new.restype = ctypes.c_void_p
+        self._library.pointcalo_build.restype = ctypes.c_char_p
         self._handle = ctypes.c_void_p(self._library.pointcalo_new())
         for name, value in entries.items():
             self._add(name, value)
@@ -50,20 +54,19 @@ class CompiledEngine:
         if hasattr(self, "_handle"):
             self._library.pointcalo_delete(self._handle)
 
-    def profiles(self, incident: Incident, noise: Noise) -> tuple[Profile, Tensor]:
-        """Profiles of S showers as of `ProfileModel.sample`, and which were made, bool [S]."""
+    def profiles(self, incident: Incident, noise: Noise) -> Profile:
+        """Profiles of S showers as of `ProfileModel.sample`."""
         geometry, size = self.profile.geometry, len(noise)
         condition = self.profile.condition(incident)
         counts = torch.zeros(size, geometry.num_layers, dtype=torch.int64)
         profile = Profile(counts, torch.zeros(counts.shape), torch.zeros(size, 4))
-        done = torch.zeros(size, dtype=torch.uint8)
         self._call(
             "profiles",
             *(size, noise.key, incident.energy, condition, condition.shape[1]),
             ShowerFrame(incident, geometry.layer_z).axis,
-            *(profile.counts, profile.energy, profile.axis, done),
+            *(profile.counts, profile.energy, profile.axis),
         )
-        return profile, done.bool()
+        return profile
 
     def showers(
         self, latent: Tensor, incident: Incident, profile: Profile, noise: Noise
@@ -87,8 +90,8 @@ class CompiledEngine:
             points=points, layer=layer, ptr=ptr, incident=incident, cell=cell
         ), done.bool()
 
-    def _add(self, name: str, value: Tensor | float) -> None:
-        array = np.ascontiguousarray(torch.as_tensor(value).double().numpy())
+    def _add(self, name: str, value: Tensor) -> None:
+        array = np.ascontiguousarray(value.numpy())
         shape = (ctypes.c_int64 * array.ndim)(*array.shape)
         values = array.ctypes.data_as(ctypes.c_void_p)
         self._library.pointcalo_add(
@@ -108,36 +111,46 @@ class CompiledEngine:
         )
 
 
-def check_known(profile: ProfileModel, generator: nn.Module) -> None:
-    """Whether the library has code for these networks and their geometry.
+def tables(
+    profile: ProfileModel, generator: nn.Module, asked: str, instead: str
+) -> dict[str, Tensor]:
+    """All that the library has to know: weights, settings and tables by name, in double precision.
+
+    Args:
+        profile: the profile model.
+        generator: the generator.
+        asked: what a message says was asked for.
+        instead: what it says to take where that is not possible.
 
     Raises:
-        ValueError: it has not.
+        ValueError: networks or a geometry that the library has no code for.
     """
+    if fault := _unknown(profile, generator):
+        raise ValueError(f"{asked}: {fault}; take {instead}")
+    entries = dict(_settings(generator)) | _near(generator)
+    for name, network in (("profile", profile), ("generator", generator)):
+        entries |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
+    return {name: torch.as_tensor(value).double() for name, value in entries.items()}
+
+
+def _unknown(profile: ProfileModel, generator: nn.Module) -> str | None:
+    """What of these networks and their geometry the library has no code for, if anything."""
     if type(generator) is not CellGenerator:
-        raise ValueError(
-            f"engine=compiled: got a {type(generator).__name__}, expected the generator of "
-            "network=cells; take engine=eager"
-        )
+        return f"got a {type(generator).__name__}, expected the generator of network=cells"
     geometry = generator.geometry
     if geometry.lattice_tables() is None:
-        raise ValueError(
-            f"engine=compiled: got geometry {geometry.name!r}, expected one whose layers are "
-            "lattices of one kind; take engine=eager"
-        )
+        return f"got geometry {geometry.name!r}, expected one whose layers are lattices of one kind"
     wide = generator.context.network[-1].out_features
     if geometry.device.type != "cpu" or wide % (2 * VECTOR):
-        raise ValueError(
-            f"engine=compiled: got device {geometry.device} and width {wide // 2}, expected cpu "
-            f"and a multiple of {VECTOR}; take engine=eager"
+        return (
+            f"got device {geometry.device} and width {wide // 2}, expected cpu and a multiple of "
+            f"{VECTOR}"
         )
     heads = profile.count_head, generator.energy.head, generator.time
     components = max(head[-1].out_features for head in heads) // 3
     if components > MOST_COMPONENTS:
-        raise ValueError(
-            f"engine=compiled: got {components} components of a mixture, expected at most "
-            f"{MOST_COMPONENTS}; take engine=eager"
-        )
+        return f"got {components} components of a mixture, expected at most {MOST_COMPONENTS}"
+    return None
 
 
 def _settings(generator: CellGenerator) -> Mapping[str, Tensor | float]:

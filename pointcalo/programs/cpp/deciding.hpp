@@ -53,7 +53,7 @@ class Decision {
     float share_together(const float* brief, float expected, float variance, Scratch& s) const {
         float x[BRIEF + 2];
         std::copy(brief, brief + BRIEF, x);
-        x[BRIEF] = std::log1p(expected);
+        x[BRIEF] = log1p(expected);
         x[BRIEF + 1] = std::log(variance + 1e-3f);
         const float kept = sigmoid(number_({x, 0, 1}, 1, s.network)[0]);
         const float fraction = expected - std::floor(expected);

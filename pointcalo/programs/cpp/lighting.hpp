@@ -87,8 +87,8 @@ class Lighting {
         Decision::Scratch decision;
     };
 
-    // Lights the cells of a shower; false where its cells are not all those of a whole lattice, or
-    // do not suffice.
+    // Lights the cells of a shower; false where a layer has more hits than there are tables for, or
+    // than cells.
     bool operator()(const Incident& shower, Budget& budget, const float* context, int stride,
                     Scratch& s) const {
         const int layers = lattices_.num_layers, colours = lattices_.num_colours;
@@ -102,8 +102,10 @@ class Lighting {
         s.order.assign(std::size_t(layers) * colours, 0);
         s.reach.assign(layers, 1.0f), s.draws.assign(layers, 0.0f);
         for (int l = 0; l < layers; ++l)
-            if (shower.counts[l] > 0 && !(arrange(shower, budget, l, s) && look(shower, l, s)))
-                return false;
+            if (shower.counts[l] > 0) {
+                arrange(shower, budget, l, s);
+                if (!look(shower, l, s)) return false;
+            }
         for (int parity = 0; parity < 2; ++parity)
             for (int step = 0; step < colours; ++step) {
                 turn(shower, budget, context, stride, parity, step, s);
@@ -149,12 +151,10 @@ class Lighting {
     static constexpr int COIN_STREAM = 18, NEAR_OWN = 19;
 
     // The order of a layer's colours, outwards from the own axis; what its turns have in store.
-    bool arrange(const Incident& shower, const Budget& budget, int layer, Scratch& s) const {
+    void arrange(const Incident& shower, const Budget& budget, int layer, Scratch& s) const {
         const int colours = lattices_.num_colours;
         const Point centre = budget.centre[layer];
-        if (!lattices_.nearest(layer, shower.from_frame(layer, centre), NEAR_OWN, about_own_,
-                               s.found))
-            return false;
+        lattices_.nearest(layer, shower.from_frame(layer, centre), NEAR_OWN, about_own_, s.found);
         float nearest[16];
         int place[16];
         std::fill_n(nearest, colours, std::numeric_limits<float>::infinity());
@@ -173,7 +173,6 @@ class Lighting {
             s.outlook.add_place(layer, cell.step, {cell.u, cell.v}, centre,
                                 lattices_.sheet(layer).area, unit_);
         }
-        return true;
     }
 
     // The cells near the incident axis, and some far from it.
@@ -183,7 +182,7 @@ class Lighting {
         std::size_t tier = 0;
         while (tier < limits_.size() && hits > limits_[tier]) ++tier;
         if (tier == limits_.size()) return false;
-        if (!lattices_.nearest(layer, axis, sizes_[tier], templates_[tier], s.found)) return false;
+        lattices_.nearest(layer, axis, sizes_[tier], templates_[tier], s.found);
         const float area = lattices_.sheet(layer).area;
         s.reach[layer] = larger(std::sqrt(area * float(s.found.size()) / float(M_PI)), 1.0f);
         s.draws[layer] = float(2 * hits + 5);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -81,13 +82,37 @@ class Lattices {
         const int slot = int(j) * s.width + int(i);
         return s.grid[slot] < 0 ? -1 : slot;
     }
-    // The slots with the k nearest centres, in no order; false where some of the sites that may be
-    // among them hold no cell. `offsets` are these sites, pairs of steps.
-    bool nearest(int layer, Point at, int k, const std::vector<int>& offsets,
+    // The slots with the k nearest centres, in no order; fewer where the layer has fewer cells.
+    // `offsets` are the sites that may be among them away from edges, pairs of steps.
+    void nearest(int layer, Point at, int k, const std::vector<int>& offsets,
                  std::vector<std::pair<float, int>>& found) const {
+        found.clear();
+        if (!all_about(layer, at, offsets, found)) {  // near an edge or a hole: any may be near
+            found.clear();
+            for (const int slot : sheet(layer).slot) add(layer, at, slot, found);
+        }
+        k = std::min(k, int(found.size()));
+        if (k > 0) std::nth_element(found.begin(), found.begin() + (k - 1), found.end());
+        found.resize(k);
+    }
+
+    // From the centre of the cell under a point or, where there is none, of the nearest one.
+    float distance_to_cell(int layer, Point at) const {
+        const auto distance = [&](int slot) {
+            const Point centre = position(layer, slot);
+            return std::hypot(centre.x - at.x, centre.y - at.y);
+        };
+        if (const int slot = slot_at(layer, at); slot >= 0) return distance(slot);
+        float least = std::numeric_limits<float>::infinity();
+        for (const int slot : sheet(layer).slot) least = std::min(least, distance(slot));
+        return least;
+    }
+
+  private:
+    bool all_about(int layer, Point at, const std::vector<int>& offsets,
+                   std::vector<std::pair<float, int>>& found) const {
         const Sheet& s = sheet(layer);
         const auto [fi, fj] = site(layer, at);
-        found.clear();
         if (!(fi >= 0.0f && fj >= 0.0f && fi < float(s.width) && fj < float(s.height))) return false;
         const int i = int(fi), j = int(fj);
         for (std::size_t n = 0; n < offsets.size(); n += 2) {
@@ -95,16 +120,15 @@ class Lattices {
             if (a < 0 || b < 0 || a >= s.width || b >= s.height) return false;
             const int slot = b * s.width + a;
             if (s.grid[slot] < 0) return false;
-            const Point centre = position(layer, slot);
-            const float dx = centre.x - at.x, dy = centre.y - at.y;
-            found.emplace_back(dx * dx + dy * dy, slot);
+            add(layer, at, slot, found);
         }
-        std::nth_element(found.begin(), found.begin() + (k - 1), found.end());
-        found.resize(k);
         return true;
     }
-
-  private:
+    void add(int layer, Point at, int slot, std::vector<std::pair<float, int>>& found) const {
+        const Point centre = position(layer, slot);
+        const float dx = centre.x - at.x, dy = centre.y - at.y;
+        found.emplace_back(dx * dx + dy * dy, slot);
+    }
     static int modulo(int a, int n) { return ((a % n) + n) % n; }
     std::pair<float, float> site(int layer, Point at) const {
         const Sheet& s = sheet(layer);

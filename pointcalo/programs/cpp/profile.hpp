@@ -10,17 +10,13 @@
 
 namespace pointcalo {
 
-// Where the axis of a shower crosses a layer's cells: distance to the centre of the cell there in
-// units of its size, and the logarithm of its area; false where there is no cell.
-inline bool axis_cell(const Lattices& lattices, int layer, Point axis, float& offset,
+// Where the axis of a shower crosses a layer: distance to the nearest cell's centre in units of its
+// size, 5 at most, and the logarithm of its area.
+inline void axis_cell(const Lattices& lattices, int layer, Point axis, float& offset,
                       float& log_area) {
-    const int slot = lattices.slot_at(layer, axis);
-    if (slot < 0) return false;
-    const Point centre = lattices.position(layer, slot);
     const float area = lattices.sheet(layer).area;
-    offset = smaller(std::hypot(centre.x - axis.x, centre.y - axis.y) / std::sqrt(area), 5.0f);
-    log_area = std::log(area / 100.0f);
-    return true;
+    offset = smaller(lattices.distance_to_cell(layer, axis) / std::sqrt(area), 5.0f);
+    log_area = lattices.sheet(layer).slot.empty() ? 0.0f : std::log(area / 100.0f);
 }
 
 // Fixed shift and scale.
@@ -57,8 +53,8 @@ class ProfileModel {
         std::vector<float> state, input, gates, recurrent, known, network;
     };
 
-    // Hits [L], energies [L] and own axis [4] of one shower; false where its axis misses cells.
-    bool sample(Noise noise, float energy, const float* condition, int num_conditions,
+    // Hits [L], energies [L] and own axis [4] of one shower.
+    void sample(Noise noise, float energy, const float* condition, int num_conditions,
                 const float* axis, std::int64_t* counts, float* energies, float* own,
                 Scratch& s) const {
         const int width = state_.in();
@@ -74,9 +70,7 @@ class ProfileModel {
             x = std::copy(condition, condition + num_conditions, x);
             x = std::copy_n(&embedding_[layer * embedded_], embedded_, x);
             float offset, log_area;
-            if (!axis_cell(lattices_, layer, {axis[2 * layer], axis[2 * layer + 1]}, offset,
-                           log_area))
-                return false;
+            axis_cell(lattices_, layer, {axis[2 * layer], axis[2 * layer + 1]}, offset, log_area);
             *x++ = offset;
             if (several_sizes_) *x++ = log_area;
             std::copy(history, history + 4, x);
@@ -87,7 +81,7 @@ class ProfileModel {
             std::int64_t count = std::max<std::int64_t>(std::int64_t(std::nearbyint(drawn)), 0);
             count = std::min(count, lattices_.num_cells(layer));
             float* known = std::copy(s.state.begin(), s.state.end(), s.known.data()) ;
-            known[0] = std::log1p(float(count)) - 1.5f;
+            known[0] = log1p(float(count)) - 1.5f;
             known[1] = count == 1 ? 1.0f : 0.0f;
             const Mixture excess = mixture(energy_, s.known.data(), s.network);
             float log_excess = excess.sample(noise.uniform(layer, 2), noise.logistic(layer, 3));
@@ -99,14 +93,13 @@ class ProfileModel {
             spent += energies[layer];
             const float over = larger(energies[layer] - float(count) * threshold, 0.0f);
             const float least = float(std::max<std::int64_t>(count, 1)) * threshold;
-            history[0] = std::log1p(float(count));
+            history[0] = log1p(float(count));
             history[1] = count > 0 ? std::log(over / least + MIN_EXCESS) : 0.0f;
             history[2] = std::log(spent + mean_threshold_) - std::log(energy);
-            history[3] = std::log1p(energies[layer] / threshold);
+            history[3] = log1p(energies[layer] / threshold);
             history_(history);
         }
         draw_axis(noise, energy, counts, energies, own, s);
-        return true;
     }
 
   private:
@@ -120,12 +113,13 @@ class ProfileModel {
         const int width = state_.in();
         input_({s.input.data(), 0, 1}, 1, s.gates.data());
         state_({s.state.data(), 0, 1}, 1, s.recurrent.data());
-        for (int i = 0; i < width; ++i) {
-            const float reset = sigmoid(s.gates[i] + s.recurrent[i]);
-            const float update = sigmoid(s.gates[width + i] + s.recurrent[width + i]);
-            const float fresh =
-                std::tanh(s.gates[2 * width + i] + reset * s.recurrent[2 * width + i]);
-            s.state[i] = (1.0f - update) * fresh + update * s.state[i];
+        const float *in = s.gates.data(), *own = s.recurrent.data();
+        for (int i = 0; i < width; i += LANES) {
+            const auto gate = [&](const float* of, int n) { return load(of + n * width + i); };
+            const Floats reset = sigmoid(gate(in, 0) + gate(own, 0));
+            const Floats update = sigmoid(gate(in, 1) + gate(own, 1));
+            const Floats fresh = tanh(gate(in, 2) + reset * gate(own, 2));
+            store(&s.state[i], (1.0f - update) * fresh + update * load(&s.state[i]));
         }
     }
     void draw_axis(Noise noise, float energy, const std::int64_t* counts, const float* energies,
@@ -144,7 +138,7 @@ class ProfileModel {
         known[0] = std::log(total / energy);
         known[1] = centre;
         known[2] = std::sqrt(square / total);
-        known[3] = std::log1p(hits);
+        known[3] = log1p(hits);
         summary_(known);
         for (int k = 0; k < 4; ++k) {
             const Mixture numbers = mixture(axis_[k], s.known.data(), s.network);

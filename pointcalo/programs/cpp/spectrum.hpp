@@ -16,14 +16,13 @@ class Spectrum {
     static constexpr float EPSILON = 0.3f;
 
     Floats sample(const Mixture& mixture, Floats choice, Floats noise) const {
-        return energy(mixture.sample(choice, noise, LOW));
+        return energy(mixture.sample(choice, noise));
     }
     // About the mean and the variance of a hit's energy.
     void moments(const Mixture& mixture, float& mean, float& variance) const {
-        alignas(64) float point[3 * MOST_COMPONENTS + LANES], share[3 * MOST_COMPONENTS + LANES];
-        mixture.points(LOW, point, share);
+        alignas(64) float point[3 * MOST_COMPONENTS], share[3 * MOST_COMPONENTS];
+        const int size = mixture.points(point, share);
         Floats first{}, second{};
-        const int size = padded(3 * mixture.size);
         for (int i = 0; i < size; i += LANES) {
             const Floats e = energy(load(point + i));
             store(point + i, e);
@@ -47,7 +46,7 @@ class Spectrum {
             slope[i] = STEP / (high - low);
         }
         log_slope = log(slope);
-        return mixture.log_prob(y, LOW);
+        return mixture.log_prob(y);
     }
 
   private:

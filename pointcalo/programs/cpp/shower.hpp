@@ -93,8 +93,10 @@ class Outlook {
             }
         for (int w = 0; w < WEIGHTS; ++w)
             *to++ = smaller(later[w] / larger(coming[w], 1e-6f), 1.0f);
-        for (int w = PLACES; w < WEIGHTS; ++w) *to++ = std::log1p(coming[w]);
-        for (int w = 0; w < PLACES; ++w) *to++ = std::log1p(later[w]);
+        float sums[16] = {coming[3], coming[4], later[0], later[1], later[2]};
+        static_assert(PLACES == 3 && WEIGHTS == 5);
+        log1p(sums, WEIGHTS);
+        to = std::copy_n(sums, WEIGHTS, to);
         for (int w = 0; w < PLACES; ++w)
             *to++ = smaller(later[w] / (float(left) + 0.5f), 3.0f);
     }
@@ -110,7 +112,7 @@ inline void brief(int layer, int step, int last, std::int64_t count, std::int64_
                   float* to) {
     const int later = std::max(last - step, 0);
     excess_left = larger(excess_left, 0.0f);
-    to[0] = std::log1p(float(std::max<std::int64_t>(left, 0)));
+    to[0] = log1p(float(std::max<std::int64_t>(left, 0)));
     to[1] = float(left) / float(std::max<std::int64_t>(count, 1));
     to[2] = float(layer % 2);
     to[3] = 1.0f / float(later + 1);

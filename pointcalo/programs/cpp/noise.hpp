@@ -4,11 +4,20 @@
 #include <cmath>
 #include <cstdint>
 
+#include "normal.hpp"
+
 namespace pointcalo {
 
 class Noise {
   public:
     explicit Noise(std::int64_t key) : key_(static_cast<std::uint64_t>(key)) {}
+
+    // Of shower `number` in the run with this seed.
+    static Noise of_shower(std::int64_t seed, std::int64_t number) {
+        const auto start = mix(mix(static_cast<std::uint64_t>(seed) * GOLDEN + 1));
+        const auto key = mix(start + static_cast<std::uint64_t>(number) * GOLDEN);
+        return Noise(static_cast<std::int64_t>(key));
+    }
 
     float uniform(std::int64_t counter, int stream) const {
         const auto place = static_cast<std::uint64_t>(counter * STREAMS + stream + 1);
@@ -17,6 +26,9 @@ class Noise {
     float logistic(std::int64_t counter, int stream) const {
         const float u = uniform(counter, stream);
         return std::log(u / (1.0f - u));
+    }
+    float normal(std::int64_t counter, int stream) const {
+        return static_cast<float>(normal_quantile(uniform(counter, stream)));
     }
 
   private:
