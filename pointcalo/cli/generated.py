@@ -59,11 +59,10 @@ class Generated:
             numbers other ("all").
         """
         path = folder / f"{self.label}.h5"
-        incident = incident.to(device)
         model, _ = trained_model(self.path, device)
         sampler = Sampler(model, geometry.to(device), max_showers=100)
-        write_sampled(path, sampler, incident, self.path, seed)
-        some = incident[:LATENT_SHOWERS]
+        write_sampled(path, [sampler], incident, self.path, seed)
+        some = incident[:LATENT_SHOWERS].to(device)
         drawn = {
             "latent": sampler.sample(some, seed, latent_seed=seed + 1),
             "all": sampler.sample(some, seed + 1),

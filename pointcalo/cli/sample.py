@@ -1,14 +1,14 @@
 """`pointcalo sample`: showers from a trained generator."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 from tqdm import tqdm
 
 from pointcalo.cli.convert import layout_to_write, not_held
@@ -25,7 +25,7 @@ from pointcalo.formats.conventions import Conventions
 from pointcalo.formats.layouts import Layout, Outgoing
 from pointcalo.formats.native.file import Native
 from pointcalo.geometry import Geometry
-from pointcalo.sampling import OtherCells, Sampler
+from pointcalo.sampling import Loss, OtherCells, Sampler, sample_on
 from pointcalo.showers import Incident, Showers
 from pointcalo.simulation import ParticleGun, draw_columns
 
@@ -40,40 +40,57 @@ def run(config: DictConfig) -> None:
     layout = layout_to_write(config.format)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    model, geometry = trained_model(config.run, config.device)
-    if config.geometry is not None:
-        geometry = Geometry.load(config.geometry).to(config.device)
-    sampler = Sampler(
-        model,
-        geometry,
-        max_points=config.max_points,
-        max_showers=config.max_showers,
-        engine=config.engine,
-    )
-    if sampler.other is not None:
-        print(f"pointcalo sample: {_carried(sampler.other)}", file=sys.stderr)
+    samplers = [_sampler(config, device) for device in _devices(config)]
+    geometry, other = samplers[0].geometry.to("cpu"), samplers[0].other
+    if other is not None:
+        print(f"pointcalo sample: {_carried(other)}", file=sys.stderr)
     incident = _incident(config, geometry)
     for line in outside(trained_particles(config.run), incident):
         print(f"pointcalo sample: {line}", file=sys.stderr)
-    incident = incident.to(config.device)
     start = perf_counter()
-    told = conventions(config, geometry.to("cpu"))
+    told = conventions(config, geometry)
     lost = write_sampled(
-        config.output, sampler, incident, config.run, config.seed, layout=layout, told=told
+        config.output, samplers, incident, config.run, config.seed, layout=layout, told=told
     )
     milliseconds = 1e3 * (perf_counter() - start) / len(incident)
     print(
         f"{len(incident)} showers in {config.output}, {milliseconds:.2f} ms each "
         f"({torch.get_num_threads()} threads, writing included)"
     )
-    print(_lost(sampler))
+    print(_lost(samplers))
     if lost:
         print(f"dropped: {'; '.join(lost)}")
 
 
+def _devices(config: DictConfig) -> list[str]:
+    """Devices to sample on, one or several.
+
+    Raises:
+        ValueError: no list of names.
+    """
+    given = config.devices
+    if not isinstance(given, ListConfig) or not all(isinstance(name, str) for name in given):
+        raise ValueError(f"devices: got {given!r}, expected names such as [cuda:0,cuda:1]")
+    return list(given) or [config.device]
+
+
+def _sampler(config: DictConfig, device: str) -> Sampler:
+    model, geometry = trained_model(config.run, device)
+    if config.geometry is not None:
+        geometry = Geometry.load(config.geometry).to(device)
+    return Sampler(
+        model,
+        geometry,
+        max_points=config.max_points,
+        max_showers=config.max_showers,
+        engine=config.engine,
+        precision=config.precision,
+    )
+
+
 def write_sampled(
     path: str | Path,
-    sampler: Sampler,
+    samplers: Sequence[Sampler],
     incident: Incident,
     run: str | Path,
     seed: int,
@@ -85,8 +102,8 @@ def write_sampled(
 
     Args:
         path: file to write.
-        sampler: of the run's model.
-        incident: the particles, on its device.
+        samplers: of the run's model, one for each device.
+        incident: the particles, on the CPU.
         run: its directory.
         seed: of the showers.
         layout: of the file; None: the native one.
@@ -100,6 +117,7 @@ def write_sampled(
     """
     layout, told = layout or Native(), told or Conventions()
     attributes: dict[str, Any] = {"seed": seed}
+    sampler = samplers[0]
     if sampler.other is not None:
         attributes["carried_from"] = sampler.other.transfer.source.name
     outgoing = Outgoing(
@@ -114,11 +132,11 @@ def write_sampled(
 
     def batches() -> Iterator[Showers]:
         with tqdm(total=len(incident), unit="shower", desc="sample", disable=None) as bar:
-            for showers in sampler.sample(incident, seed):
-                yield showers.to("cpu")
+            for showers in sample_on(samplers, incident, seed):
+                yield showers
                 bar.update(len(showers))
         if sampler.beyond.known:
-            attributes["energy_outside_cells"] = sampler.loss.share
+            attributes["energy_outside_cells"] = Loss.of(s.loss for s in samplers).share
 
     lost = layout.write(Path(path), batches(), outgoing, told)
     return [*lost, *not_held(layout, outgoing)]
@@ -134,13 +152,13 @@ def _carried(other: OtherCells) -> str:
     )
 
 
-def _lost(sampler: Sampler) -> str:
+def _lost(samplers: Sequence[Sampler]) -> str:
     """What fell outside every cell, in a line."""
-    loss = sampler.loss
+    loss = Loss.of(sampler.loss for sampler in samplers)
     text = (
         f"{100 * loss.share:.2g} % of the energy lost outside every cell, "
         f"{loss.near} of {loss.showers} showers near an edge"
-        if sampler.beyond.known
+        if samplers[0].beyond.known
         else NO_RADIUS
     )
     if loss.moved:

@@ -1,6 +1,7 @@
 """Sampling: incident particles to showers, in batches of bounded size."""
 
+from pointcalo.sampling.devices import sample_on
 from pointcalo.sampling.other_cells import OtherCells
-from pointcalo.sampling.sampler import Sampler
+from pointcalo.sampling.sampler import Loss, Sampler
 
-__all__ = ["OtherCells", "Sampler"]
+__all__ = ["Loss", "OtherCells", "Sampler", "sample_on"]

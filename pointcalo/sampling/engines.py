@@ -13,6 +13,7 @@ from pointcalo.networks.candidates import Beyond
 from pointcalo.networks.cells import CellGenerator
 from pointcalo.networks.profile import Profile, ProfileModel
 from pointcalo.sampling.compiled_engine import CompiledEngine
+from pointcalo.sampling.graphs import with_graphs
 from pointcalo.sampling.onnx_engine import OnnxEngine
 from pointcalo.showers import Incident, Showers
 from pointcalo.showers.noise import Noise
@@ -42,10 +43,12 @@ class Engine(Protocol):
 def with_engine(model: Model, name: str) -> Model:
     """The model with its profile model and generator run by an engine; all else is shared.
 
+    On CUDA, compiled means graphs of the networks (`pointcalo.sampling.graphs`).
+
     Showers that the engine cannot make (near an edge of the detector) are made by torch.
 
     Args:
-        model: in evaluation mode, on the CPU.
+        model: in evaluation mode, on the CPU or CUDA.
         name: of an engine, but for "eager".
 
     Raises:
@@ -53,6 +56,8 @@ def with_engine(model: Model, name: str) -> Model:
         OSError: compiled without a C++ compiler, or it fails.
         ImportError: onnx without its libraries.
     """
+    if name == "compiled" and model.profile.geometry.device.type == "cuda":
+        return with_graphs(model)
     engine = OTHERS[name](model.profile, model.generator)
     quick = copy.copy(model)
     quick._modules = dict(model._modules)

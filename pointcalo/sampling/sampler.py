@@ -1,7 +1,7 @@
 """From incident particles to showers on cells, in batches bounded by their hits."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, dataclass
 
 import torch
 from torch import Tensor
@@ -9,6 +9,7 @@ from torch import Tensor
 from pointcalo.geometry import Geometry
 from pointcalo.models.base import Model, check_layers
 from pointcalo.networks.profile import Profile
+from pointcalo.nn.precision import check_precision
 from pointcalo.sampling.beyond import BeyondEdges
 from pointcalo.sampling.engines import ENGINES, with_engine
 from pointcalo.sampling.other_cells import OtherCells
@@ -38,6 +39,11 @@ class Loss:
     lost: float = 0.0
     moved: int = 0
 
+    @classmethod
+    def of(cls, parts: Iterable["Loss"]) -> "Loss":
+        """That of several samplers."""
+        return cls(*map(sum, zip(*map(astuple, parts), strict=True)))
+
     @property
     def share(self) -> float:
         """Share of the energy that is lost."""
@@ -61,8 +67,10 @@ class Sampler:
         max_points: hits of a batch, which bounds the memory; a single larger shower still makes a
             batch. max_showers: showers of a batch.
         engine: what makes the showers, the same ones: "eager", torch operation by operation, on any
-            device; "compiled", C++ on the CPU (`pointcalo.programs.cpp`); or "onnx", ONNX
-            Runtime on the CPU.
+            device; "compiled", C++ on the CPU (`pointcalo.programs.cpp`), CUDA graphs of the
+            networks on CUDA (`pointcalo.sampling.graphs`); or "onnx", ONNX Runtime on the CPU.
+        precision: "32-true", or "bf16-mixed": matrix products of the generator in bfloat16, on
+            CUDA or by engine eager. Profiles stay as they are: energies need more digits.
 
     Attributes:
         geometry: that the showers are on.
@@ -83,9 +91,11 @@ class Sampler:
         max_points: int = 50_000,
         max_showers: int = 1000,
         engine: str = "eager",
+        precision: str = "32-true",
     ) -> None:
         if engine not in ENGINES:
             raise ValueError(f"engine: got {engine!r}, expected {' or '.join(ENGINES)}")
+        self.half = check_precision(precision) != "32-true"
         own = model.profile.geometry
         self.geometry = own if geometry is None or geometry.hash == own.hash else geometry
         check_layers(own, self.geometry)
@@ -97,6 +107,11 @@ class Sampler:
         model = model.eval()
         self.beyond = BeyondEdges(model)
         self.model = model if engine == "eager" else with_engine(model, engine)
+        if self.half and engine != "eager" and self.geometry.device.type == "cpu":
+            raise ValueError(
+                f"precision: got {precision} with engine={engine} on the CPU, expected 32-true or "
+                "engine=eager"
+            )
         self.loss = Loss()
         self._outside_before = model.generator.num_outside
         self.max_points = max_points
@@ -144,15 +159,18 @@ class Sampler:
             for rows, generate in ((~near, self.model.generate), (near, self.beyond.generate))
             if bool(rows.any())
         ]
-        if len(sides) == 1:
-            showers = sides[0][1](latent, incident, profile, noise)
-        else:
-            parts = [
-                generate(latent[rows], incident[rows], profile[rows], noise[rows])
-                for rows, generate in sides
-            ]
-            order = torch.cat([rows for rows, _ in sides]).argsort()
-            showers = Showers.cat(parts)[order]
+        with torch.autocast(
+            latent.device.type, torch.bfloat16, enabled=self.half, cache_enabled=False
+        ):
+            if len(sides) == 1:
+                showers = sides[0][1](latent, incident, profile, noise)
+            else:
+                parts = [
+                    generate(latent[rows], incident[rows], profile[rows], noise[rows])
+                    for rows, generate in sides
+                ]
+                order = torch.cat([rows for rows, _ in sides]).argsort()
+                showers = Showers.cat(parts)[order]
         self._count(profile, showers, near)
         return showers if self.other is None else self._elsewhere(showers, latent, noise, near)
 

@@ -114,11 +114,11 @@ class Incident:
         rows = slice(index, index + 1 or None) if isinstance(index, int) else index
         if isinstance(index, int) and not -len(self) <= index < len(self):
             raise IndexError(f"shower {index} of {len(self)}")
-        return self._each(lambda column: column[rows])
+        return self.each(lambda column: column[rows])
 
     def to(self, device: torch.device | str) -> "Incident":
         """The same particles on another device."""
-        return self._each(lambda column: column.to(device))
+        return self.each(lambda column: column.to(device))
 
     def only(self, names: Iterable[str]) -> "Incident":
         """The same particles with these extra columns and no other.
@@ -173,7 +173,7 @@ class Incident:
         extra = {name: torch.cat([part.extra[name] for part in parts]) for name in parts[0].extra}
         return Incident(**columns, extra=extra)
 
-    def _each(self, change: Callable[[Tensor], Tensor]) -> "Incident":
+    def each(self, change: Callable[[Tensor], Tensor]) -> "Incident":
         """Particles with every column changed."""
         columns = {name: change(getattr(self, name)) for name in FIELDS}
         return Incident(**columns, extra={name: change(c) for name, c in self.extra.items()})

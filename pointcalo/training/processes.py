@@ -12,7 +12,7 @@ from lightning_fabric.plugins.environments import (
 )
 from torch import Tensor, distributed, nn
 
-PRECISIONS = ("32-true", "bf16-mixed")
+from pointcalo.nn.precision import check_precision
 
 
 class Processes:
@@ -31,15 +31,13 @@ class Processes:
         if precision is None:
             bf16 = accelerator == "cuda" and torch.cuda.is_bf16_supported()
             precision = "bf16-mixed" if bf16 else "32-true"
-        if precision not in PRECISIONS:
-            raise ValueError(f"precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
         environment, devices, nodes = _environment()
         self.fabric = Fabric(
             accelerator=accelerator,
             strategy="auto" if devices * nodes == 1 else "ddp",
             devices=devices,
             num_nodes=nodes,
-            precision=precision,
+            precision=check_precision(precision),
             plugins=[environment],
         )
         self.fabric.launch()
