@@ -33,12 +33,13 @@ from pointcalo.sampling.sampler import ENGINES
 from pointcalo.showers import Incident
 from pointcalo.simulation import ParametricSimulation
 
-ROUNDS = 5
+ROUNDS = 3
 POINTS = 2_000_000
 SHOWERS = 300
 BATCHES = (1, 10, 100, 1000)
 FEW = 30  # showers to time one by one
 TRAINING_BATCH = 32
+ONE_THREAD = ("onnx",)  # engines that take no more
 
 
 def seconds(work: Callable[[], object], rounds: int = ROUNDS) -> float:
@@ -124,13 +125,13 @@ def sampling(run: Path, engine: str) -> dict[str, Any]:
     return found | {"peak_memory_MB": peak / 1e3}
 
 
-def of_run(run: Path, geant4: int) -> dict[str, Any]:
+def of_run(run: Path, geant4: int, most_threads: int) -> dict[str, Any]:
     """All of a run."""
     model, geometry = trained_model(run, "cpu")
     config, file = run_config(run), _file(run)
     rows = []
     for engine in ENGINES:
-        for threads in sorted({1, os.cpu_count() or 1}):
+        for threads in sorted({1, 1 if engine in ONE_THREAD else most_threads}):
             command = [sys.executable, __file__, str(run), "--worker", engine]
             done = subprocess.run(
                 [*command, "--threads", str(threads)], capture_output=True, text=True
@@ -138,7 +139,8 @@ def of_run(run: Path, geant4: int) -> dict[str, Any]:
             if done.returncode == 0:
                 rows.append({"engine": engine, "threads": threads, **json.loads(done.stdout)})
             else:
-                print(done.stderr.strip().splitlines()[-1], file=sys.stderr)
+                said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+                print(f"{run.name}, {engine}: {said[-1]}", file=sys.stderr)
     return {
         "run": run.name,
         "model": config.model._target_.rpartition(".")[2],
@@ -153,24 +155,35 @@ def of_run(run: Path, geant4: int) -> dict[str, Any]:
 
 
 def _file(run: Path) -> ShowerFile:
-    return open_files(run_config(run).data)[0]
+    return open_files(run_config(run).data or run / "showers.h5")[0]
 
 
 def table(results: list[dict[str, Any]]) -> str:
     """Sampling in Markdown."""
-    head = ["run", "geometry", "engine", "threads", *(f"batch {b}" for b in BATCHES)]
+    head = [
+        "run",
+        "model",
+        "network",
+        "geometry",
+        "engine",
+        "threads",
+        *(f"batch {b}" for b in BATCHES),
+    ]
     head += ["us / hit", "first call", "memory, MB"]
     lines = [head, ["---"] * len(head)]
     for result in results:
         for row in result["sampling"]:
             times = [f"{row[f'batch_{batch}_ms']:.2f}" for batch in BATCHES]
             rest = [f"{row['batch_1000_us_per_hit']:.1f}", f"{row['first_call_ms']:.0f}"]
-            name = [result["run"], result["geometry"], row["engine"], str(row["threads"])]
+            name = [f"{result['run']} ({row['hits_per_shower']:.0f} hits)"]
+            name += [result[part] for part in ("model", "network", "geometry")]
+            name += [row["engine"], str(row["threads"])]
             lines.append([*name, *times, *rest, f"{row['peak_memory_MB']:.0f}"])
         for kind, ms in result["simulation"].items():
             label = "Geant4" if kind.startswith("geant4") else "parametric simulation"
-            blank = [""] * (len(head) - 7)
-            lines.append([label, result["geometry"], "", "1", "", "", f"{ms:.2f}", *blank])
+            blank = [""] * (len(head) - 9)
+            name = [label, "", "", result["geometry"], "", "1"]
+            lines.append([*name, "", "", f"{ms:.2f}", *blank])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -180,16 +193,21 @@ def main() -> None:
     parser.add_argument("--geant4", type=int, default=0, help="showers of Geant4 to time; 0: none")
     parser.add_argument("--output", type=Path, help="file of the numbers, JSON")
     parser.add_argument("--worker", choices=ENGINES, help=argparse.SUPPRESS)
-    parser.add_argument("--threads", type=int, default=1, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--threads", type=int, default=os.cpu_count() or 1, help="most threads; 1: one alone"
+    )
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
     if options.worker is not None:
+        torch.set_num_threads(options.threads)
         print(json.dumps(sampling(options.runs[0], options.worker)))
         return
-    results = [of_run(run, options.geant4) for run in options.runs]
-    if options.output is not None:
-        text = json.dumps({"torch": str(torch.__version__), "runs": results}, indent=2)
-        options.output.write_text(text + "\n")
+    torch.set_num_threads(1)
+    results = []
+    for run in options.runs:
+        results.append(of_run(run, options.geant4, options.threads))
+        if options.output is not None:
+            text = json.dumps({"torch": str(torch.__version__), "runs": results}, indent=2)
+            options.output.write_text(text + "\n")
     print(table(results))
 
 
