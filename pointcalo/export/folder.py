@@ -15,6 +15,7 @@ from torch import Tensor, nn
 import pointcalo
 from pointcalo.atomic import folder_beside
 from pointcalo.export.checks import check_drawn, check_showers
+from pointcalo.export.cpp import write_cpp
 from pointcalo.export.ddml import Ddml
 from pointcalo.export.drawn import Drawn
 from pointcalo.export.loading import DESCRIPTION, VERSION
@@ -28,7 +29,11 @@ from pointcalo.programs.tracing import trace
 from pointcalo.programs.writers import ONNX, TORCHSCRIPT, write
 from pointcalo.showers import Incident
 
-PROGRAMS = {"torchscript": "generator.pt", "onnx": "generator.onnx"}
+PROGRAMS = {
+    "torchscript": "generator.pt",
+    "onnx": "generator.onnx",
+    "cpp": "generator.safetensors",
+}
 CONTRACTS: dict[str, Callable[[Model, int], Drawn]] = {
     "ddml": Ddml,
     "ddml_rows": partial(Ddml, stride=4),
@@ -109,14 +114,18 @@ def write_folder(
         angle = torch.acos(incident.direction[:, 2].median())
         example = program.example(float(incident.energy.median()) / 1e3, float(angle))
     with folder_beside(path, mark=DESCRIPTION) as folder:
-        traced = trace(program, example)
-        for name in names:
-            write(traced, folder / name, program.inputs, program.outputs)
+        sources = []
+        if kind == "cpp":
+            sources = write_cpp(model, folder / names[0])
+        else:
+            traced = trace(program, example)
+            for name in names:
+                write(traced, folder / name, program.inputs, program.outputs)
         model.profile.geometry.save(folder / GEOMETRY)
         (folder / "weights.safetensors").write_bytes(save(_weights(model)))
         card = _card(origin, model.profile.geometry, kind)
         (folder / "README.md").write_text(card, encoding="utf-8")
-        described = _description(folder, names, kind, program, model, origin)
+        described = _description(folder, [*names, *sources], kind, program, model, origin)
         text = yaml.safe_dump(described, sort_keys=False, allow_unicode=True)
         (folder / DESCRIPTION).write_text(text, encoding="utf-8")
         if kind in PROGRAMS:

@@ -14,7 +14,7 @@ from pointcalo.programs.running import open_program
 
 DESCRIPTION = "generator.yaml"
 VERSION = 1
-FORMATS = ("torchscript", "onnx")
+FORMATS = ("torchscript", "onnx", "cpp")
 OUTSIDE = ("warn", "error")
 PDG = {"photon": 22, "electron": 11, "positron": -11, "pion+": 211, "pion-": -211}
 SLACK = 0.02  # of the training's range (of energies: of their logarithms), and

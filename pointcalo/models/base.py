@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from pointcalo.geometry import Geometry
 from pointcalo.networks.candidates import Beyond
+from pointcalo.networks.latent_memory import LatentMemory
 from pointcalo.networks.profile import Profile
 from pointcalo.showers import Incident, Showers
 from pointcalo.showers.noise import Noise
@@ -88,8 +89,11 @@ class Model(nn.Module, ABC):
         """
 
     def draw_latent(self, noise: Noise) -> Tensor:
-        """Latents to sample with, ``[S, Z]``: of a standard normal distribution."""
-        return noise.latent(self.generator.latent, stream=LATENT_STREAM)
+        """Latents to sample with, ``[S, Z]``: normal, or like those that a ``memory`` holds."""
+        memory: LatentMemory | None = getattr(self, "memory", None)
+        if memory is None:
+            return noise.latent(self.generator.latent, stream=LATENT_STREAM)
+        return memory.draw(noise, LATENT_STREAM)
 
     def generate(
         self,

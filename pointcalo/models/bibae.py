@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pointcalo.models.adversarial import Sample
-from pointcalo.models.base import LATENT_STREAM, Player, Stream, first_showers
+from pointcalo.models.base import Player, Stream, first_showers
 from pointcalo.models.gan import GAN
 from pointcalo.models.vae import kl_to_normal
 from pointcalo.networks.budget import EPS
@@ -178,10 +178,6 @@ class BIBAE(GAN):
             case "post_processor":
                 return self._post_losses(encoded)
         return self._bound(encoded) | self._latent_terms(encoded) | self._opinions(encoded)
-
-    def draw_latent(self, noise: Noise) -> Tensor:
-        """Latents like those of training showers, ``[S, Z]``."""
-        return self.memory.draw(noise, LATENT_STREAM)
 
     def generate(
         self,

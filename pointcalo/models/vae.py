@@ -13,7 +13,7 @@ A generator of points has no likelihood: its points are scored against those of 
 import torch
 from torch import Tensor
 
-from pointcalo.models.base import LATENT_STREAM, Model, Player, Stream, first_showers
+from pointcalo.models.base import Model, Player, Stream, first_showers
 from pointcalo.networks.encoder import ShowerEncoder
 from pointcalo.networks.latent_memory import LatentMemory
 from pointcalo.networks.misfit import Decoder, check_decoder, misfit
@@ -112,12 +112,6 @@ class VAE(Model):
         losses = {name: term.mean() / self.hits_per_shower for name, term in terms.items()}
         losses["kl"] = self._kl(mean, log_variance) / self.hits_per_shower
         return losses
-
-    def draw_latent(self, noise: Noise) -> Tensor:
-        """Latents to sample with, ``[S, Z]``: normal, or like those of training showers."""
-        if self.memory is None:
-            return super().draw_latent(noise)
-        return self.memory.draw(noise, LATENT_STREAM)
 
     def _kl(self, mean: Tensor, log_variance: Tensor) -> Tensor:
         weight = min(1.0, self.progress / self.warm_up) if self.warm_up > 0 else 1.0

@@ -44,15 +44,20 @@ class LatentMemory(nn.Module):
             noise: keys of the S showers.
             stream: of the random numbers.
         """
+        centres, spread = self.kernels()
+        size = len(spread)
+        shower = torch.arange(noise.key.shape[0], device=spread.device)
+        choice = noise.uniform(shower, torch.full_like(shower, size), stream)
+        chosen = centres[(choice * len(centres)).long()]
+        return chosen + spread * noise.latent(size, stream)
+
+    def kernels(self) -> tuple[Tensor, Tensor]:
+        """Centres ``[N, Z]`` and standard deviations ``[Z]`` of the normal kernels."""
         size = self.latents.shape[1]
-        normal = noise.latent(size, stream)
         held = self.latents[: int(self.number)]
         if len(held) == 0:
-            return normal
-        shower = torch.arange(noise.key.shape[0], device=held.device)
-        choice = noise.uniform(shower, torch.full_like(shower, size), stream)
-        chosen = held[(choice * len(held)).long()]
+            return self.latents.new_zeros(1, size), self.latents.new_ones(size)
         bandwidth = (4 / ((size + 2) * len(held))) ** (1 / (size + 4))
+        shrunk = (1 + bandwidth**2) ** -0.5
         deviation, mean = torch.std_mean(held, dim=0, correction=0)
-        drawn = chosen - mean + bandwidth * deviation * normal
-        return mean + drawn / (1 + bandwidth**2) ** 0.5
+        return mean + shrunk * (held - mean), shrunk * bandwidth * deviation

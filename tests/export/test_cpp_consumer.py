@@ -29,10 +29,23 @@ def exported(run: Path, export: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture(scope="module")
+def compiled(run: Path, export: Callable[..., Path]) -> Path:
+    return export(run, "format=cpp")
+
+
+@pytest.fixture(params=["torchscript", "cpp"])
+def either(request: pytest.FixtureRequest, exported: Path, compiled: Path) -> Path:
+    return {"torchscript": exported, "cpp": compiled}[request.param]
+
+
+@pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    build = tmp_path_factory.mktemp("cpp")
-    torch_at = f"-DCMAKE_PREFIX_PATH={torch.utils.cmake_prefix_path}"
-    for step in (["-S", str(SOURCE), "-B", str(build), torch_at], ["--build", str(build)]):
+    return _built(tmp_path_factory.mktemp("cpp"), torch.utils.cmake_prefix_path)
+
+
+def _built(build: Path, prefix: str) -> Path:
+    prefix = f"-DCMAKE_PREFIX_PATH={prefix}"
+    for step in (["-S", str(SOURCE), "-B", str(build), prefix], ["--build", str(build)]):
         done = subprocess.run(["cmake", *step], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "warning:" not in done.stderr, done.stderr
@@ -51,9 +64,9 @@ def _written(program: Path, folder: Path, output: Path, *more: str) -> str:
     return done.stdout
 
 
-def test_showers_are_those_of_python(program: Path, exported: Path, tmp_path: Path) -> None:
-    said = _written(program, exported, tmp_path / "hits.csv", "--showers", "30", "--seed", "5")
-    generator = pointcalo.load(exported)
+def test_showers_are_those_of_python(program: Path, either: Path, tmp_path: Path) -> None:
+    said = _written(program, either, tmp_path / "hits.csv", "--showers", "30", "--seed", "5")
+    generator = pointcalo.load(either)
     own = generator.sample([3.0] * 30, direction=[0.6, 0, 3], position=[1.5, -2], seed=5)
     assert f"30 showers in toy, {len(own.cell)} hits, threads: 1, " in said
     assert len(said.splitlines()) == 1
@@ -67,12 +80,12 @@ def test_showers_are_those_of_python(program: Path, exported: Path, tmp_path: Pa
 
 
 def test_threads_change_nothing_and_batches_last_digits(
-    program: Path, exported: Path, tmp_path: Path
+    program: Path, either: Path, tmp_path: Path
 ) -> None:
     asked = ["--showers", "30", "--batch"]
-    _written(program, exported, tmp_path / "one.csv", *asked, "10")
-    _written(program, exported, tmp_path / "two.csv", *asked, "10", "--threads", "2")
-    _written(program, exported, tmp_path / "seven.csv", *asked, "7", "--threads", "2")
+    _written(program, either, tmp_path / "one.csv", *asked, "10")
+    _written(program, either, tmp_path / "two.csv", *asked, "10", "--threads", "2")
+    _written(program, either, tmp_path / "seven.csv", *asked, "7", "--threads", "2")
     assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
     one, seven = (
         np.loadtxt(tmp_path / name, delimiter=",", skiprows=1) for name in ("one.csv", "seven.csv")
@@ -125,7 +138,7 @@ def test_mistakes_are_one_line_and_leave_nothing(
         ("", "hello\n", "got the line 'hello', expected `key: value`"),
         ("", "a: 1\n", "no pointcalo_generator in it"),
         ("pointcalo_generator: 1", "pointcalo_generator: 2", "got 2, expected 1"),
-        ("format: torchscript", "format: onnx", "format: got onnx, expected torchscript"),
+        ("format: torchscript", "format: onnx", "got onnx, expected cpp or torchscript"),
         ("- name: cell\n", "- name: number\n", "outputs: got ptr, layer, number, points, expected"),
         ("\nconditions: {}", "\nconditions:\n  field: T", "the generator takes conditions"),
         ("\npdg:\n- 22", "\npdg: [22]", "pdg: no line begins with '- '"),
@@ -144,6 +157,26 @@ def test_foreign_and_damaged_folders(
     done = _run(program, folder, "--showers", "2", *PARTICLE, "--output", tmp_path / "hits.csv")
     _refused(done, message)
     assert [path.name for path in tmp_path.iterdir()] == ["generator"]
+
+
+def test_without_libtorch(
+    exported: Path, compiled: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    program = _built(tmp_path_factory.mktemp("alone"), "nowhere")
+    _written(program, compiled, tmp_path / "hits.csv", "--showers", "3")
+    done = _run(program, exported, "--showers", "2", *PARTICLE, "--output", tmp_path / "2.csv")
+    _refused(done, "built without LibTorch; expected format cpp")
+    shutil.copytree(compiled, tmp_path / "cut")
+    tables = tmp_path / "cut" / "generator.safetensors"
+    whole = tables.read_bytes()
+    for damaged, message in (
+        (whole[:5000], "missing or damaged"),
+        (whole.replace(b"F64", b"F32", 1), "has another type or size"),
+        (whole.replace(b'"latent"', b'"mutant"', 1), "no entry latent"),
+    ):
+        tables.write_bytes(damaged)
+        done = _run(program, tables.parent, "--showers", "2", *PARTICLE, "--output", "x.csv")
+        _refused(done, message)
 
 
 def _refused(done: subprocess.CompletedProcess[str], message: str) -> None:

@@ -39,10 +39,11 @@ def folders(
     return {
         "torchscript": export(run, "licence=CC-BY-4.0"),
         "onnx": export(run, "format=onnx", f"report={report}"),
+        "cpp": export(run, "format=cpp"),
     }
 
 
-@pytest.fixture(params=["torchscript", "onnx"])
+@pytest.fixture(params=["torchscript", "onnx", "cpp"])
 def exported(folders: dict[str, Path], request: pytest.FixtureRequest) -> Path:
     return folders[request.param]
 
@@ -115,7 +116,7 @@ def test_what_the_folder_says(run: Path, torchscript: Path) -> None:
 
 def test_nothing_names_a_folder_of_this_machine(exported: Path) -> None:
     places = [str(Path(pointcalo.__file__).parents[1]).encode(), str(Path.home()).encode()]
-    parts = {path.name: path.read_bytes() for path in exported.iterdir()}
+    parts = {path.name: path.read_bytes() for path in exported.rglob("*") if path.is_file()}
     if "generator.pt" in parts:
         with zipfile.ZipFile(exported / "generator.pt") as file:
             parts |= {name: file.read(name) for name in file.namelist()}
@@ -124,7 +125,12 @@ def test_nothing_names_a_folder_of_this_machine(exported: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "needless"), [("torchscript", {"onnxruntime"}), ("onnx", {"torch", "onnx"})]
+    ("kind", "needless"),
+    [
+        ("torchscript", {"onnxruntime"}),
+        ("onnx", {"torch", "onnx"}),
+        ("cpp", {"torch", "onnx", "onnxruntime", "safetensors"}),
+    ],
 )
 def test_it_runs_with_its_runtime_and_numpy_alone(
     folders: dict[str, Path], kind: str, needless: set[str]
@@ -149,9 +155,16 @@ print(len(showers), len(showers.energy))
     assert showers == 2 and hits > 10
 
 
-@pytest.mark.parametrize("kind", ["torchscript", "onnx"])
-def test_conditions_and_a_post_processor(
-    tmp_path: Path, train: Callable[..., Path], kind: str
+@pytest.mark.parametrize(
+    ("kind", "model"),
+    [
+        ("torchscript", ["model=bibae"]),
+        ("onnx", ["model=bibae"]),
+        ("cpp", ["model=vae", "model.latent=kde"]),
+    ],
+)
+def test_conditions_latents_and_a_post_processor(
+    tmp_path: Path, train: Callable[..., Path], kind: str, model: list[str]
 ) -> None:
     data, toy = tmp_path / "data.h5", Geometry.load("toy")
     gun = ParticleGun.at(toy, energy_GeV=(1.0, 5.0), theta_deg=(0.0, 20.0))
@@ -159,8 +172,8 @@ def test_conditions_and_a_post_processor(
     showers = ParametricSimulation(toy).simulate(incident, seed=1)
     named = {"geometry_name": "toy", "geometry_hash": toy.hash, "source": "parametric"}
     write(data, showers, extra_units={"field": "T"}, points="cells", **named)
-    more = [f"data={data}", "conditions=[field]", "model=bibae"]
-    run, folder = train(tmp_path / "bibae", *more), tmp_path / "generator"
+    more = [f"data={data}", "conditions=[field]", *model]
+    run, folder = train(tmp_path / "run", *more), tmp_path / "generator"
     assert main(["export", f"run={run}", f"output={folder}", f"format={kind}"]) == 0
     generator = pointcalo.load(folder)
     incident = incident[:5]
@@ -191,13 +204,33 @@ def test_what_cannot_be_exported_is_one_line(
 
 
 @pytest.mark.parametrize("kind", ["torchscript", "onnx"])
-def test_messages_between_hits(tmp_path: Path, train: Callable[..., Path], kind: str) -> None:
+def test_messages_between_hits(
+    tmp_path: Path,
+    train: Callable[..., Path],
+    kind: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     run = train(tmp_path / "graph", "network=graph", "network.vector=8")
     arguments = [f"run={run}", f"output={tmp_path / 'generator'}", f"format={kind}"]
     assert main(["export", *arguments]) == 0
     assert (
         len(pointcalo.load(tmp_path / "generator").sample([2.0, 3.0], direction=[0.2, 0, 1])) == 2
     )
+    assert main(["export", f"run={run}", f"output={tmp_path / 'other'}", "format=cpp"]) == 2
+    assert "expected the generator of network=cells; take format=onnx" in capsys.readouterr().err
+
+
+def test_showers_at_an_edge_stay_on_the_cells(folders: dict[str, Path]) -> None:
+    named = {"energy_GeV": [3.0] * 20, "position": [148.0, 0.0]}
+    compiled, other = (
+        pointcalo.load(folders[kind]).sample(**named, seed=1) for kind in ("cpp", "onnx")
+    )
+    assert compiled.ptr.tolist() == other.ptr.tolist()
+    same = sum(
+        np.array_equal(compiled.cell[slice(*ends)], other.cell[slice(*ends)])
+        for ends in zip(other.ptr[:-1], other.ptr[1:], strict=True)
+    )
+    assert same >= 18  # of 20: cells at one distance from the axis are taken in another order
 
 
 def test_a_report_goes_into_the_card(folders: dict[str, Path]) -> None:

@@ -25,6 +25,7 @@ using Range = std::array<double, 2>;
 using Words = std::vector<std::string>;
 
 struct Description {
+  std::string format;  // cpp or torchscript
   std::filesystem::path program;
   std::string geometry;
   std::vector<std::int64_t> pdg;
@@ -133,7 +134,10 @@ inline Description read_description(const std::filesystem::path& folder) {
     }
   };
   expect("pointcalo_generator", {file.value("pointcalo_generator")}, {"1"});
-  expect("format", {file.value("format")}, {"torchscript"});
+  const std::string format = file.value("format");
+  if (format != "cpp" && format != "torchscript") {
+    file.fail("format: got " + format + ", expected cpp or torchscript");
+  }
   expect("inputs", file.below("inputs", "- name: "),
          {"energy", "direction", "position", "pdg", "conditions", "seed", "first"});
   expect("outputs", file.below("outputs", "- name: "), {"ptr", "layer", "cell", "points"});
@@ -144,7 +148,7 @@ inline Description read_description(const std::filesystem::path& folder) {
   for (const auto& code : file.below("pdg", "- ")) {
     pdg.push_back(number<std::int64_t>(path.string() + ": pdg", code));
   }
-  return {folder / file.value("file"), file.below("geometry", "  name: ")[0], pdg,
+  return {format, folder / file.value("file"), file.below("geometry", "  name: ")[0], pdg,
           file.range("energy_GeV"), file.range("theta_deg")};
 }
 

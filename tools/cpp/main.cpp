@@ -1,8 +1,4 @@
 // Showers of an exported generator, written as hits on cells: see docs/export.md.
-#include <ATen/Parallel.h>
-#include <torch/csrc/jit/runtime/graph_executor.h>
-#include <torch/script.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -12,11 +8,13 @@
 #include <future>
 #include <iostream>
 
+#include "backend.hpp"
 #include "description.hpp"
 
 namespace fs = std::filesystem;
 using pointcalo::Mistake;
 using pointcalo::number;
+using pointcalo::Showers;
 
 namespace {
 
@@ -112,54 +110,31 @@ void check_output(const fs::path& path) {
   }
 }
 
-torch::jit::Module loaded(const fs::path& path) {
-  try {
-    return torch::jit::load(path.string(), torch::kCPU);
-  } catch (const std::exception&) {
-    throw Mistake(path.string() + ": missing, damaged or no TorchScript program; export again");
+std::unique_ptr<pointcalo::Backend> opened(const pointcalo::Description& description) {
+  if (description.format == "cpp") return pointcalo::open_cpp(description.program);
+  auto backend = pointcalo::open_torchscript(description.program);
+  if (!backend) {
+    throw Mistake(description.program.string() +
+                  ": format torchscript, and this program was built without LibTorch; expected "
+                  "format cpp");
   }
+  return backend;
 }
 
-// What LibTorch keeps for each thread. Its optimiser works for seconds on each new size.
-struct Settings {
-  Settings() { at::set_num_threads(1); }
-  c10::InferenceMode no_gradients;
-  torch::jit::GraphOptimizerEnabledGuard optimiser{false};
-};
-
-// Hits of shower s are ptr[s] to ptr[s + 1]; x, y, energy and time are the columns of points.
-struct Showers {
-  torch::Tensor ptr, layer, cell, points;
-};
-
-// Showers first to first + size of the seed.
-Showers generated(const torch::jit::Method& program, const Options& options, std::int64_t first,
-                  std::int64_t size) {
-  const auto rows = [size](const std::vector<double>& row) {
-    return torch::tensor(row, torch::kFloat).repeat({size, 1});
-  };
-  const auto& position = options.position;
-  const auto outputs = program({torch::full({size}, 1e3 * options.energy_GeV, torch::kFloat),
-                                rows(options.direction), rows({position[0], position[1], 0.0}),
-                                torch::full({size}, options.pdg, torch::kLong),
-                                torch::zeros({size, 0}), torch::tensor(options.seed, torch::kLong),
-                                torch::tensor(first, torch::kLong)});
-  const auto& parts = outputs.toTupleRef().elements();
-  return {parts.at(0).toTensor(), parts.at(1).toTensor(), parts.at(2).toTensor(),
-          parts.at(3).toTensor()};
+pointcalo::Request request(const Options& options, std::int64_t first) {
+  const auto &d = options.direction, &p = options.position;
+  const auto size = std::min(options.batch, options.showers - first);
+  return {options.energy_GeV, {d[0], d[1], d[2]}, {p[0], p[1]}, options.pdg, options.seed,
+          first, size};
 }
 
-// One module serves all threads: calls of the program only read it, random numbers follow from seed
-// and shower, and LibTorch locks what it prepares at a first call.
-std::vector<Showers> all_generated(const torch::jit::Method& program, const Options& options) {
+std::vector<Showers> all_generated(const pointcalo::Backend& backend, const Options& options) {
   std::vector<Showers> batches((options.showers + options.batch - 1) / options.batch);
   std::atomic<std::size_t> next{0};
   const auto work = [&] {
-    const Settings settings;
     for (std::size_t b; (b = next++) < batches.size();) {
-      const std::int64_t first = static_cast<std::int64_t>(b) * options.batch;
       batches[b] =
-          generated(program, options, first, std::min(options.batch, options.showers - first));
+          backend.generated(request(options, static_cast<std::int64_t>(b) * options.batch));
     }
   };
   std::vector<std::future<void>> threads;
@@ -178,15 +153,12 @@ std::int64_t write(const std::vector<Showers>& batches, const fs::path& path) {
   std::int64_t shower = 0, hits = 0;
   char line[200];
   for (const auto& batch : batches) {
-    const auto ptr = batch.ptr.accessor<std::int64_t, 1>();
-    const auto layer = batch.layer.accessor<std::int64_t, 1>();
-    const auto cell = batch.cell.accessor<std::int64_t, 1>();
-    const auto points = batch.points.accessor<float, 2>();
-    for (std::int64_t s = 0; s + 1 < ptr.size(0); ++s, ++shower) {
-      for (std::int64_t p = ptr[s]; p < ptr[s + 1]; ++p, ++hits) {
+    for (std::size_t s = 0; s + 1 < batch.ptr.size(); ++s, ++shower) {
+      for (std::int64_t p = batch.ptr[s]; p < batch.ptr[s + 1]; ++p, ++hits) {
+        const float* point = &batch.points[4 * p];
         std::snprintf(line, sizeof line,
-                      "%" PRId64 ",%" PRId64 ",%" PRId64 ",%.9g,%.9g,%.9g,%.9g\n", shower, layer[p],
-                      cell[p], points[p][0], points[p][1], points[p][2], points[p][3]);
+                      "%" PRId64 ",%" PRId64 ",%" PRId64 ",%.9g,%.9g,%.9g,%.9g\n", shower,
+                      batch.layer[p], batch.cell[p], point[0], point[1], point[2], point[3]);
         file << line;
       }
     }
@@ -205,26 +177,16 @@ void run(const Options& options) {
   const auto description = pointcalo::read_description(options.folder);
   check_particle(options, description);
   check_output(options.output);
-  const torch::jit::Module module = loaded(description.program);
-  const torch::jit::Method program = module.get_method("forward");
-  {
-    const Settings settings;
-    generated(program, options, 0, options.batch);  // LibTorch prepares itself
-  }
+  const auto backend = opened(description);
+  backend->generated(request(options, 0));  // it prepares itself
   const auto start = std::chrono::steady_clock::now();
-  const auto batches = all_generated(program, options);
+  const auto batches = all_generated(*backend, options);
   const std::chrono::duration<double, std::milli> wall = std::chrono::steady_clock::now() - start;
   const std::int64_t hits = write(batches, options.output);
   std::printf("%" PRId64 " showers in %s, %" PRId64 " hits, threads: %" PRId64
               ", %.3g ms per shower (wall time, without loading, a first batch and writing)\n",
               options.showers, description.geometry.c_str(), hits, options.threads,
               wall.count() / static_cast<double>(options.showers));
-}
-
-// The last line of a message: LibTorch puts its traceback before it.
-std::string last_line(std::string text) {
-  text.erase(text.find_last_not_of(" \n") + 1);
-  return text.substr(text.find_last_of('\n') + 1);
 }
 
 }  // namespace
@@ -235,15 +197,11 @@ int main(int argc, char** argv) {
     std::cout << usage;
     return words.empty() ? 2 : 0;
   }
-  std::string message;
   try {
     run(parsed(words));
     return 0;
-  } catch (const c10::Error& error) {
-    message = last_line(error.what_without_backtrace());
   } catch (const std::exception& error) {
-    message = last_line(error.what());
+    std::cerr << "generate_showers: " << error.what() << "\n";
+    return 2;
   }
-  std::cerr << "generate_showers: " << message << "\n";
-  return 2;
 }
