@@ -220,19 +220,6 @@ def test_messages_between_hits(
     assert "expected the generator of network=cells; take format=onnx" in capsys.readouterr().err
 
 
-def test_showers_at_an_edge_stay_on_the_cells(folders: dict[str, Path]) -> None:
-    named = {"energy_GeV": [3.0] * 20, "position": [148.0, 0.0]}
-    compiled, other = (
-        pointcalo.load(folders[kind]).sample(**named, seed=1) for kind in ("cpp", "onnx")
-    )
-    assert compiled.ptr.tolist() == other.ptr.tolist()
-    same = sum(
-        np.array_equal(compiled.cell[slice(*ends)], other.cell[slice(*ends)])
-        for ends in zip(other.ptr[:-1], other.ptr[1:], strict=True)
-    )
-    assert same >= 18  # of 20: cells at one distance from the axis are taken in another order
-
-
 def test_a_report_goes_into_the_card(folders: dict[str, Path]) -> None:
     assert "| auc_features | 0.61 ± 0.01 | 0.54 |" in (folders["onnx"] / "README.md").read_text()
 

@@ -121,6 +121,18 @@ def test_showers_at_an_edge_are_made_by_torch() -> None:
     assert _share_of_equal(eager, quick) >= 0.9
 
 
+@pytest.mark.parametrize("x", [100.0, 140.0, 175.0])
+def test_at_an_edge_and_beyond_the_engine_lights_the_cells_that_there_are(x: float) -> None:
+    model, incident = _model(Geometry.load("toy")), incident_particles(20)
+    incident = replace(incident, position=torch.tensor([[x, 3.3, 0.0]]).repeat(20, 1))
+    noise = Noise.for_showers(1, torch.arange(20))
+    engine = with_engine(model, "compiled")
+    profile, other = (m.profile.sample(incident, noise) for m in (model, engine))
+    assert torch.equal(other.counts, profile.counts)
+    given = (model.draw_latent(noise), incident, profile, noise)
+    assert _share_of_equal(model.generate(*given), engine.generate(*given)) >= 0.95
+
+
 @pytest.mark.parametrize("hits", [0, 1, 150])
 def test_empty_layers_single_hits_and_crowded_ones(hits: int) -> None:
     model, incident = _model(Geometry.load("toy")), incident_particles(4)
