@@ -1,5 +1,6 @@
 """tools/cpp: an exported generator in C++, without Python."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -142,7 +143,7 @@ def test_mistakes_are_one_line_and_leave_nothing(
         ("- name: cell\n", "- name: number\n", "outputs: got ptr, layer, number, points, expected"),
         ("\nconditions: {}", "\nconditions:\n  field: T", "the generator takes conditions"),
         ("\npdg:\n- 22", "\npdg: [22]", "pdg: no line begins with '- '"),
-        ("file: generator.pt", "file: other.pt", "other.pt: missing, damaged or no TorchScript"),
+        ("- name: ptr", "- name: ptr", "generator.pt: missing; expected it beside generator.yaml"),
     ],
 )
 def test_foreign_and_damaged_folders(
@@ -166,17 +167,26 @@ def test_without_libtorch(
     _written(program, compiled, tmp_path / "hits.csv", "--showers", "3")
     done = _run(program, exported, "--showers", "2", *PARTICLE, "--output", tmp_path / "2.csv")
     _refused(done, "built without LibTorch; expected format cpp")
+
+
+def test_damaged_tables(program: Path, compiled: Path, tmp_path: Path) -> None:
     shutil.copytree(compiled, tmp_path / "cut")
-    tables = tmp_path / "cut" / "generator.safetensors"
-    whole = tables.read_bytes()
+    tables, said = (tmp_path / "cut" / name for name in ("generator.safetensors", "generator.yaml"))
+    whole, text = tables.read_bytes(), said.read_text()
     for damaged, message in (
-        (whole[:5000], "missing or damaged"),
+        (whole[:5000], "missing or damaged ("),
+        (whole[:5], "missing or damaged (it cannot be read)"),
         (whole.replace(b"F64", b"F32", 1), "has another type or size"),
         (whole.replace(b'"latent"', b'"mutant"', 1), "no entry latent"),
+        (b"\xff" * 100, "its head is too long"),
     ):
         tables.write_bytes(damaged)
-        done = _run(program, tables.parent, "--showers", "2", *PARTICLE, "--output", "x.csv")
-        _refused(done, message)
+        said.write_text(text)
+        run = program, tables.parent, "--showers", "2", *PARTICLE, "--output", tmp_path / "x.csv"
+        _refused(_run(*run), "generator.safetensors: damaged, or not the file that was exported")
+        digests = (hashlib.sha256(part).hexdigest() for part in (whole, damaged))
+        said.write_text(text.replace(*digests))
+        _refused(_run(*run), message)
 
 
 def _refused(done: subprocess.CompletedProcess[str], message: str) -> None:

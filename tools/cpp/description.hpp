@@ -14,6 +14,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "sha256.hpp"
+
 namespace pointcalo {
 
 // Told to the user in one line: what, got, expected.
@@ -147,6 +149,16 @@ inline Description read_description(const std::filesystem::path& folder) {
   std::vector<std::int64_t> pdg;
   for (const auto& code : file.below("pdg", "- ")) {
     pdg.push_back(number<std::int64_t>(path.string() + ": pdg", code));
+  }
+  for (const auto& line : file.below("sha256", "  ")) {
+    const auto colon = line.find(": ");
+    const auto part = folder / line.substr(0, colon);
+    if (!std::filesystem::is_regular_file(part)) {
+      throw Mistake(part.string() + ": missing; expected it beside generator.yaml");
+    }
+    if (colon == line.npos || sha256(part.string()) != line.substr(colon + 2)) {
+      throw Mistake(part.string() + ": damaged, or not the file that was exported; export again");
+    }
   }
   return {format, folder / file.value("file"), file.below("geometry", "  name: ")[0], pdg,
           file.range("energy_GeV"), file.range("theta_deg")};
