@@ -1,6 +1,6 @@
 """Speed of the hot paths on this machine: sampling, training, reading, cells; JSON and a table.
 
-    python tools/benchmark.py runs/hgcal_vae runs/ild_vae --geant4 20 --output performance.json
+    python tools/benchmark.py --geant4 20 --output performance.json runs/hgcal_vae runs/ild_vae
 
 Every run is sampled with the particles of its training file by each engine that knows it, with one
 thread and with all, in batches of 1, 10, 100 and 1000: from incident particles to hits on cells.
@@ -17,7 +17,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -125,12 +125,12 @@ def sampling(run: Path, engine: str) -> dict[str, Any]:
     return found | {"peak_memory_MB": peak / 1e3}
 
 
-def of_run(run: Path, geant4: int, most_threads: int) -> dict[str, Any]:
+def of_run(run: Path, engines: Sequence[str], geant4: int, most_threads: int) -> dict[str, Any]:
     """All of a run."""
     model, geometry = trained_model(run, "cpu")
     config, file = run_config(run), _file(run)
     rows = []
-    for engine in ENGINES:
+    for engine in engines:
         for threads in sorted({1, 1 if engine in ONE_THREAD else most_threads}):
             command = [sys.executable, __file__, str(run), "--worker", engine]
             done = subprocess.run(
@@ -191,6 +191,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", type=Path, help="run directories of trainings")
     parser.add_argument("--geant4", type=int, default=0, help="showers of Geant4 to time; 0: none")
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=ENGINES)
     parser.add_argument("--output", type=Path, help="file of the numbers, JSON")
     parser.add_argument("--worker", choices=ENGINES, help=argparse.SUPPRESS)
     parser.add_argument(
@@ -204,7 +205,7 @@ def main() -> None:
     torch.set_num_threads(1)
     results = []
     for run in options.runs:
-        results.append(of_run(run, options.geant4, options.threads))
+        results.append(of_run(run, options.engines, options.geant4, options.threads))
         if options.output is not None:
             text = json.dumps({"torch": str(torch.__version__), "runs": results}, indent=2)
             options.output.write_text(text + "\n")
