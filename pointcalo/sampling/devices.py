@@ -78,9 +78,10 @@ class _Copy:
         self.has_cells = showers.cell is not None
         cell = showers.cell if self.has_cells else showers.layer
         tensors = showers.points, showers.layer, showers.ptr, cell, *incident.tensors(self.names)
-        self.tensors = [tensor.to("cpu", non_blocking=True) for tensor in tensors]
+        is_cuda = showers.points.is_cuda
+        self.tensors = [tensor.to("cpu", non_blocking=is_cuda) for tensor in tensors]
         self.event = None
-        if showers.points.is_cuda:
+        if is_cuda:
             self.event = torch.cuda.Event()
             self.event.record(torch.cuda.current_stream(showers.points.device))
 

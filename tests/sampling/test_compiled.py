@@ -38,7 +38,7 @@ def _model(
 ) -> VAE | BIBAE:
     torch.manual_seed(1)
     conditions = {"conditions": conditions}
-    profile = ProfileModel(geometry, width=24, components=3, **conditions)
+    profile = ProfileModel(geometry, width=23, components=3, **conditions)  # no whole vectors
     generator = CellGenerator(geometry, latent=3, width=32, near=40, sees=sees, **conditions)
     model = kind(profile, generator)
     showers = _with_field(blobs(geometry, 60, hits=20 * geometry.num_layers))

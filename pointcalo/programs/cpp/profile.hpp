@@ -58,10 +58,10 @@ class ProfileModel {
                 const float* axis, std::int64_t* counts, float* energies, float* own,
                 Scratch& s) const {
         const int width = state_.in();
-        s.state.assign(width, 0.0f);
+        s.state.assign(padded(width), 0.0f);
         s.input.assign(input_.in(), 0.0f);
-        s.gates.resize(input_.stride());
-        s.recurrent.resize(state_.stride());
+        s.gates.resize(input_.stride() + LANES);  // the last gate is read in whole vectors
+        s.recurrent.resize(state_.stride() + LANES);
         s.known.resize(width + 8);
         float history[4] = {0, 0, 0, 0};
         float spent = 0.0f;
@@ -80,7 +80,7 @@ class ProfileModel {
             drawn = std::expm1(smaller(larger(drawn, -1.0f), 20.0f));
             std::int64_t count = std::max<std::int64_t>(std::int64_t(std::nearbyint(drawn)), 0);
             count = std::min(count, lattices_.num_cells(layer));
-            float* known = std::copy(s.state.begin(), s.state.end(), s.known.data()) ;
+            float* known = std::copy_n(s.state.data(), width, s.known.data());
             known[0] = log1p(float(count)) - 1.5f;
             known[1] = count == 1 ? 1.0f : 0.0f;
             const Mixture excess = mixture(energy_, s.known.data(), s.network);
@@ -134,7 +134,7 @@ class ProfileModel {
         const float centre = moment / total;
         for (int l = 0; l < num_layers_; ++l)
             square += energies[l] * (z_[l] - centre) * (z_[l] - centre);
-        float* known = std::copy(s.state.begin(), s.state.end(), s.known.data());
+        float* known = std::copy_n(s.state.data(), state_.in(), s.known.data());
         known[0] = std::log(total / energy);
         known[1] = centre;
         known[2] = std::sqrt(square / total);
