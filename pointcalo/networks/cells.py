@@ -19,13 +19,13 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from pointcalo.geometry import Geometry
 from pointcalo.networks.budget import EPS, Budget
 from pointcalo.networks.candidates import Beyond, Pool
 from pointcalo.networks.cell_field import CellField
 from pointcalo.networks.cell_hits import CellHits
+from pointcalo.networks.cell_likelihood import energy_terms, occupancy_terms
 from pointcalo.networks.context import LayerContext
 from pointcalo.networks.deciding import TurnNumber
 from pointcalo.networks.delay import Delay
@@ -41,14 +41,13 @@ from pointcalo.networks.place import Place
 from pointcalo.networks.profile import Profile
 from pointcalo.networks.seen import SEEN, SEEN_BY_CELLS, Seen, seen_by_cells
 from pointcalo.networks.spectrum import Spectrum
-from pointcalo.networks.turn_share import Turn, TurnShare
+from pointcalo.networks.turn_share import TurnShare
 from pointcalo.nn.mixture import mixture_log_prob, mixture_sample
 from pointcalo.nn.mlp import mlp
 from pointcalo.showers import Incident, ShowerFrame, Showers, ptr_from_counts
 from pointcalo.showers.noise import Noise
 
 TIME_STREAM = 16  # noise streams used: 16 and 17
-PROPOSAL_STREAM = 22  # and 23
 SEES = ("layer", "adjacent")
 SMALLEST_NEAR = 24  # below, the tiers of candidates would overlap
 
@@ -146,11 +145,11 @@ class CellGenerator(nn.Module):
             self.delay(showers),
         )
         zero = torch.zeros(len(showers), device=latent.device)
-        energy, share = self._energy_terms(
-            hits, edges, uv, budget, contexts[1], place, relative, noise
+        energy, share = energy_terms(
+            self, hits, edges, uv, budget, contexts[1], place, relative, noise
         )
         outlook = self.outlook_on(*about_axis, budget)
-        occupancy, number = self._occupancy(pool, hits, edges, budget, outlook, contexts[0])
+        occupancy, number = occupancy_terms(self, pool, hits, edges, budget, outlook, contexts[0])
         return {
             "occupancy": occupancy,
             "number": number,
@@ -158,80 +157,6 @@ class CellGenerator(nn.Module):
             "share": share,
             "time": zero.index_add(0, showers.index, time),
         }
-
-    def _occupancy(
-        self,
-        pool: Pool,
-        hits: Cells,
-        edges: Edges,
-        budget: Budget,
-        outlook: Outlook,
-        context: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        """Log likelihoods of which cells are lit (composite) and of how many, each ``[S]``."""
-        hit_key = hits.key(self.geometry.num_cells)
-        beside = pool.cells(edges.target)
-        ahead = (beside.turn > hits.turn[edges.source]) & (budget.counts[beside.segment] > 0)
-        edges = edges.where(ahead)
-        lit = Lit(context.device)
-        lit.add(hits, edges, beside.turn[ahead])
-        key, is_sure = pool.look(
-            torch.cat([pool.near, edges.touch.target]), torch.cat([pool.far, hit_key])
-        )
-        cells = pool.cells(key)
-        uv = pool.uv(cells)
-        left, excess_left = budget.true_left(hits.segment, hits.step)
-        outlook.add_edges(edges, beside[ahead])
-        brief = budget.true_briefs(left, excess_left, outlook.features())
-        layer = self.occupancy.layer(context[:, None], brief).flatten(0, 1)
-        row = cells.segment * budget.num_colours + cells.step
-        place = self.place(uv, budget.centre[cells.segment], self.geometry.area(cells.cell))
-        seen = self.sight(pool.frame, budget, context)(lit, edges.onto(key), uv)
-        logit = self.occupancy(layer[row], place, seen)[:, 0]
-        logit = logit - pool.log_inclusion(cells, uv, is_sure)
-        is_lit = torch.zeros_like(logit).index_fill(0, torch.searchsorted(key, hit_key), 1.0)
-        loss = functional.binary_cross_entropy_with_logits(logit, is_lit, reduction="none")
-        is_open = (left > 0).flatten()[row]
-        zero = loss.new_zeros(len(budget.counts) // self.geometry.num_layers)
-        occupancy = zero.index_add(0, cells.shower, -loss * is_open)
-        p = torch.sigmoid(logit) * is_open
-        number = self.number.log_prob(brief.flatten(0, 1), p, is_lit, row)
-        return occupancy, number.reshape(len(zero), -1).sum(dim=1)
-
-    def _energy_terms(
-        self,
-        hits: Cells,
-        edges: Edges,
-        uv: Tensor,
-        budget: Budget,
-        context: Tensor,
-        place: Tensor,
-        relative: Tensor,
-        noise: Noise,
-    ) -> tuple[Tensor, Tensor]:
-        """Log likelihoods of the energies of hits and of the sums of turns, each ``[S]``."""
-        among = edges.among(hits.key(self.geometry.num_cells))
-        parameters, left, excess_left = self.energy_parameters(
-            hits, among, uv, budget, context, place, relative
-        )
-        row = hits.segment * budget.num_colours + hits.step
-        log_prob = self.spectrum.log_prob(parameters, relative)
-        log_prob = log_prob * (left.flatten()[row] > 1)  # the last hit has what is left
-        energy_left = (excess_left / budget.threshold[:, None]).flatten()
-        parameters = parameters.detach()
-        drawn = self.spectrum.sample(
-            parameters,
-            noise.uniform(hits.shower, hits.cell, PROPOSAL_STREAM),
-            noise.logistic(hits.shower, hits.cell, PROPOSAL_STREAM + 1),
-        )
-        true, drawn = (
-            torch.zeros_like(energy_left).index_add(0, row, energy) for energy in (relative, drawn)
-        )
-        turns = Turn.of(self.spectrum.moments(parameters), row, left.flatten(), energy_left)
-        share = self.share.log_prob(turns, true, drawn, self.spectrum)
-        num_showers = len(budget.counts) // self.geometry.num_layers
-        energy = log_prob.new_zeros(num_showers).index_add(0, hits.shower, log_prob)
-        return energy, share.reshape(num_showers, -1).sum(dim=1)
 
     def energy_parameters(
         self,
