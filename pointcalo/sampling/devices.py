@@ -58,7 +58,7 @@ def sample_on(
 
 
 def on_cpu(batches: Iterable[Showers]) -> Iterator[Showers]:
-    """The same showers on the CPU; from CUDA each batch is copied while the next one is made."""
+    """Showers on cells, on the CPU; from CUDA each batch is copied while the next one is made."""
     before = None
     for showers in batches:
         copy = _Copy(showers)
@@ -73,11 +73,9 @@ class _Copy:
     """A copy that has begun; the memory that it goes to is pinned, by torch."""
 
     def __init__(self, showers: Showers) -> None:
-        incident = showers.incident
-        self.names = tuple(incident.extra)
-        self.has_cells = showers.cell is not None
-        cell = showers.cell if self.has_cells else showers.layer
-        tensors = showers.points, showers.layer, showers.ptr, cell, *incident.tensors(self.names)
+        self.names = tuple(showers.incident.extra)
+        tensors = showers.points, showers.layer, showers.ptr, showers.cell
+        tensors += showers.incident.tensors(self.names)
         is_cuda = showers.points.is_cuda
         self.tensors = [tensor.to("cpu", non_blocking=is_cuda) for tensor in tensors]
         self.event = None
@@ -95,7 +93,7 @@ class _Copy:
             layer=layer,
             ptr=ptr,
             incident=Incident.of_tensors(incident, self.names),
-            cell=cell if self.has_cells else None,
+            cell=cell,
         )
 
 

@@ -56,12 +56,13 @@ def with_engine(model: Model, name: str) -> Model:
         OSError: compiled without a C++ compiler, or it fails.
         ImportError: onnx without its libraries.
     """
-    if name == "compiled" and model.profile.geometry.device.type == "cuda":
-        return with_graphs(model)
-    engine = OTHERS[name](model.profile, model.generator)
     quick = copy.copy(model)
     quick._modules = dict(model._modules)
-    quick.profile, quick.generator = _Profile(engine), _Generator(engine)
+    if name == "compiled" and model.profile.geometry.device.type == "cuda":
+        quick.profile, quick.generator = with_graphs(model.profile), with_graphs(model.generator)
+    else:
+        engine = OTHERS[name](model.profile, model.generator)
+        quick.profile, quick.generator = _Profile(engine), _Generator(engine)
     return quick
 
 

@@ -7,8 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pointcalo.models.base import Model
-
 SMALLEST = 256  # rows of the first bucket; each next one has twice as many
 WARM_UP = 3  # calls before a graph is captured: libraries choose their kernels in them
 
@@ -63,20 +61,16 @@ def captured(network: nn.Module, rows: Tensor) -> Callable[[Tensor], Tensor]:
     return replayed
 
 
-def with_graphs(model: Model, capture: Capture = captured) -> Model:
-    """The model with the perceptrons of its profile model and generator as graphs.
+def with_graphs(network: nn.Module, capture: Capture = captured) -> nn.Module:
+    """A copy of a network whose perceptrons are graphs.
 
     Args:
-        model: in evaluation mode, on CUDA.
-        capture: what makes a graph of a network and rows of one shape.
+        network: a profile model or a generator, in evaluation mode, on CUDA.
+        capture: what makes a graph of a perceptron and rows of one shape.
     """
-    quick = copy.copy(model)
-    quick._modules = dict(model._modules)
-    for name in ("profile", "generator"):
-        part = copy.deepcopy(getattr(model, name)).requires_grad_(False)
-        setattr(quick, name, part)
-        for owner in list(part.modules()):
-            for key, child in owner.named_children():
-                if type(child) is nn.Sequential:
-                    setattr(owner, key, Bucketed(child, capture))
+    quick = copy.deepcopy(network).requires_grad_(False)
+    for owner in list(quick.modules()):
+        for key, child in owner.named_children():
+            if type(child) is nn.Sequential:
+                setattr(owner, key, Bucketed(child, capture))
     return quick

@@ -141,7 +141,9 @@ def test_graphs_make_the_same_showers(model: VAE) -> None:
     incident, shapes = incident_particles(40), []
     sampler = Sampler(model)
     own = _sampled(sampler, incident)
-    sampler.model = with_graphs(model, _counted(shapes))
+    sampler.model = copy.deepcopy(model)
+    for name in ("profile", "generator"):
+        setattr(sampler.model, name, with_graphs(getattr(model, name), _counted(shapes)))
     _equal(_sampled(sampler, incident), own)
     captured = len(shapes)
     assert captured > 5
