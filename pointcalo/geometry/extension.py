@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cached_property
+from math import inf
 
 import numpy as np
 import torch
@@ -62,21 +63,24 @@ class Edges:
         layer = wider.geometry.layer_of(added).cpu().numpy()
         xy = wider.geometry.position(added)[:, :2].cpu().numpy()
         half = 0.5 * wider.geometry.area(added).sqrt().cpu().numpy()
-        self._of_layer = []
-        for number in range(geometry.num_layers):
-            rows = slice(*np.searchsorted(layer, (number, number + 1)))
-            self._of_layer.append((cKDTree(xy[rows]), half[rows]))
+        kinds: dict[Segmentation, int] = {}
+        segmentations = [layer.segmentation for layer in geometry.layers]
+        self._kind = np.array([kinds.setdefault(kind, len(kinds)) for kind in segmentations])
+        self._of_kind = []
+        for first in np.unique(self._kind, return_index=True)[1]:  # layers of one kind are alike
+            rows = slice(*np.searchsorted(layer, (first, first + 1)))
+            self._of_kind.append((cKDTree(xy[rows]), np.append(half[rows], 0.0)))
 
-    def distance(self, layer: Tensor, xy: Tensor) -> Tensor:
+    def distance(self, layer: Tensor, xy: Tensor, at_most: float = inf) -> Tensor:
         """Distances [P] in mm; see `Geometry.edge_distance`."""
         points = xy.detach().cpu().double().numpy()
-        numbers = layer.cpu().numpy()
+        kinds = self._kind[layer.cpu().numpy()]
         distance = np.full(len(points), np.inf)
-        for number in np.unique(numbers):
-            tree, half = self._of_layer[number]
-            rows = np.flatnonzero(numbers == number)
-            if tree.n:
-                away, nearest = tree.query(points[rows])
+        for kind, (tree, half) in enumerate(self._of_kind):
+            rows = np.flatnonzero(kinds == kind)
+            if tree.n and len(rows):
+                bound = at_most + half.max()
+                away, nearest = tree.query(points[rows], distance_upper_bound=bound)
                 distance[rows] = (away - half[nearest]).clip(min=0.0)
         distance = torch.from_numpy(distance).float().to(xy.device)
         return distance.masked_fill(self.geometry.cell_at(layer, xy) < 0, 0.0)

@@ -1,7 +1,7 @@
 """Showers near an edge: generated as if the detector went on, without what falls beyond it."""
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
@@ -35,8 +35,9 @@ class BeyondEdges:
         """Which showers have an edge within the radius in which training had cells, bool [S]."""
         if not self.known:
             return torch.zeros(len(incident), dtype=torch.bool, device=incident.energy.device)
-        distance = self._by_layer(incident, self.geometry.edge_distance)
-        return (distance < NEAR * self.radius).any(dim=1)
+        radius = NEAR * self.radius
+        edge_distance = partial(self.geometry.edge_distance, at_most=float(radius.max()))
+        return (self._by_layer(incident, edge_distance) < radius).any(dim=1)
 
     def profile(self, incident: Incident, noise: Noise) -> Profile:
         """Profiles of S showers as if the detector went on."""

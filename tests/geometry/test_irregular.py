@@ -120,6 +120,21 @@ def test_distance_to_the_edge_grows_inwards(tmp_path: Path) -> None:
     assert distance.tolist() == pytest.approx([50.0, 20.0, 6.0, 2.0, 0.0], abs=0.2)
 
 
+@pytest.mark.parametrize("name", ["toy", "ild_ecal_hcal", "par04"])
+def test_distances_that_matter_are_found_in_every_layer(name: str) -> None:
+    geometry = Geometry.load(name)
+    generator = torch.Generator().manual_seed(1)
+    reach = 1.2 * geometry.position(torch.arange(geometry.num_cells))[:, :2].abs().max()
+    xy = reach * (2.0 * torch.rand(4000, 2, generator=generator) - 1.0)
+    layer = torch.randint(geometry.num_layers, (4000,), generator=generator)
+    whole, near = geometry.edge_distance(layer, xy), geometry.edge_distance(layer, xy, 15.0)
+    assert ((whole > 0.0) & (whole < 15.0)).sum() > 50
+    assert torch.equal(near.clamp_max(15.0), whole.clamp_max(15.0))
+    pairs = zip(layer[:100].split(1), xy[:100].split(1), strict=True)
+    one = torch.cat([geometry.edge_distance(n, p) for n, p in pairs])
+    assert torch.equal(one, whole[:100])
+
+
 def test_a_hole_and_a_dead_cell_are_edges(tmp_path: Path) -> None:
     first = torch.zeros(2, dtype=torch.int64)
     points = torch.tensor([[20.0, 10.0], [20.0, -10.0]])
