@@ -59,6 +59,7 @@ class CellGenerator(nn.Module):
         geometry: the detector.
         latent: size Z of the latent vector.
         width: size of the hidden layers.
+        occupancy_width: of those that decide which cells are lit, most of the work; None: `width`.
         components: logistics in a mixture.
         near: cells around the axis of each layer that are always candidates.
         proposals: draws of the energies of a turn, of which one is kept.
@@ -77,6 +78,7 @@ class CellGenerator(nn.Module):
         *,
         latent: int = 8,
         width: int = 64,
+        occupancy_width: int | None = None,
         components: int = 8,
         near: int = 61,
         proposals: int = 16,
@@ -95,8 +97,11 @@ class CellGenerator(nn.Module):
         self.proposals = proposals
         self.place = Place()
         self.conditions = tuple(conditions)
-        self.context = LayerContext(geometry, width=2 * width, latent=latent, conditions=conditions)
-        self.occupancy = CellField(SEEN_BY_CELLS, width, 1)
+        self.widths = occupancy_width or width, width
+        self.context = LayerContext(
+            geometry, width=sum(self.widths), latent=latent, conditions=conditions
+        )
+        self.occupancy = CellField(SEEN_BY_CELLS, self.widths[0], 1)
         self.number = TurnNumber()
         self.energy = CellField(SEEN, width, 3 * components)
         self.spectrum = Spectrum()
@@ -323,8 +328,9 @@ class CellGenerator(nn.Module):
     def contexts(
         self, incident: Incident, profile: Profile, latent: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Contexts of occupancy and of energy and time, each ``[S L, W]``."""
-        occupancy, energy = self.context(incident, profile, latent).flatten(0, 1).chunk(2, dim=-1)
+        """Contexts of occupancy and of energy and time, ``[S L, W]`` of their widths."""
+        context = self.context(incident, profile, latent).flatten(0, 1)
+        occupancy, energy = context.split(self.widths, dim=-1)
         return occupancy, energy
 
     def time_parameters(self, place: Tensor, relative: Tensor, context: Tensor) -> Tensor:

@@ -114,14 +114,14 @@ class GraphGenerator(CellGenerator):
         components: int = 8,
         vector: int = 24,
         rounds: int = 2,
-        **settings: int | Sequence[str],
+        **settings: int | Sequence[str] | None,
     ) -> None:
         if rounds < 1:
             raise ValueError(f"rounds: got {rounds}; expected 1 or more (none is network=cells)")
         super().__init__(geometry, width=width, components=components, **settings)
-        self.occupancy = CellField(SEEN_BY_CELLS + vector, width, 1)
+        self.occupancy = CellField(SEEN_BY_CELLS + vector, self.widths[0], 1)
         self.energy = CellField(SEEN + vector, width, 3 * components)
-        self.lit_hits = HitVectors(width, vector, rounds - 1)
+        self.lit_hits = HitVectors(self.widths[0], vector, rounds - 1)
         self.to_cells = EdgeMessages(vector)
         self.all_hits = HitVectors(width, vector, rounds - 1)
         self.energies = EnergyMessages(vector)

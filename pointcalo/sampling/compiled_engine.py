@@ -140,12 +140,11 @@ def _unknown(profile: ProfileModel, generator: nn.Module) -> str | None:
     geometry = generator.geometry
     if geometry.lattice_tables() is None:
         return f"got geometry {geometry.name!r}, expected one whose layers are lattices of one kind"
-    wide = generator.context.network[-1].out_features
-    if geometry.device.type != "cpu" or wide % (2 * VECTOR):
-        return (
-            f"got device {geometry.device} and width {wide // 2}, expected cpu and a multiple of "
-            f"{VECTOR}"
-        )
+    if geometry.device.type != "cpu":
+        return f"got device {geometry.device}, expected cpu"
+    if any(width % VECTOR for width in generator.widths):
+        widths = " and ".join(str(width) for width in sorted(set(generator.widths)))
+        return f"got width {widths}, expected multiples of {VECTOR}"
     heads = profile.count_head, generator.energy.head, generator.time
     components = max(head[-1].out_features for head in heads) // 3
     if components > MOST_COMPONENTS:

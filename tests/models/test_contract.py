@@ -40,7 +40,7 @@ def attention(geometry: Geometry) -> SetGenerator:
 
 
 def graph(geometry: Geometry) -> GraphGenerator:
-    return GraphGenerator(geometry, latent=3, width=16)
+    return GraphGenerator(geometry, latent=3, width=16, occupancy_width=8)
 
 
 MODELS: dict[str, Callable[[Geometry], Model]] = {

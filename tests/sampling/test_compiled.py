@@ -35,11 +35,13 @@ def _model(
     sees: Sequence[str] = ("layer", "adjacent"),
     conditions: Sequence[str] = (),
     kind: type[VAE] | type[BIBAE] = VAE,
+    **widths: int,
 ) -> VAE | BIBAE:
     torch.manual_seed(1)
     conditions = {"conditions": conditions}
     profile = ProfileModel(geometry, width=23, components=3, **conditions)  # no whole vectors
-    generator = CellGenerator(geometry, latent=3, width=32, near=40, sees=sees, **conditions)
+    settings = {"latent": 3, "width": 32, "near": 40, "sees": sees}
+    generator = CellGenerator(geometry, **settings | conditions | widths)
     model = kind(profile, generator)
     showers = _with_field(blobs(geometry, 60, hits=20 * geometry.num_layers))
     model.prepare(OneBatch(showers))
@@ -94,6 +96,15 @@ def test_other_networks(sees: list[str], conditions: list[str], kind: type[VAE])
     model = _model(Geometry.load("toy"), sees, conditions, kind)
     incident = _in_field(incident_particles(SHOWERS))
     eager, quick = (_sampled(model, incident, engine) for engine in ("eager", "compiled"))
+    assert _share_of_equal(eager, quick) >= 0.9
+
+
+@pytest.mark.parametrize("widths", [{"occupancy_width": 16}, {"width": 16, "occupancy_width": 48}])
+def test_networks_of_two_widths(widths: dict[str, int]) -> None:
+    model = _model(Geometry.load("toy"), **widths)
+    eager, quick = (
+        _sampled(model, incident_particles(SHOWERS), engine) for engine in ("eager", "compiled")
+    )
     assert _share_of_equal(eager, quick) >= 0.9
 
 
@@ -159,8 +170,11 @@ def test_what_there_is_no_code_for_is_one_line() -> None:
     with pytest.raises(ValueError, match="geometry 'par04', expected one whose layers are lattice"):
         with_engine(VAE(ProfileModel(rings, width=8), CellGenerator(rings, width=16)), "compiled")
     narrow = VAE(ProfileModel(toy, width=8), CellGenerator(toy, width=24))
-    with pytest.raises(ValueError, match="width 24, expected cpu and a multiple of 16"):
+    with pytest.raises(ValueError, match="width 24, expected multiples of 16"):
         with_engine(narrow, "compiled")
+    settings = {"width": 16, "occupancy_width": 8}
+    with pytest.raises(ValueError, match="width 8 and 16, expected multiples of 16"):
+        with_engine(VAE(ProfileModel(toy, width=8), CellGenerator(toy, **settings)), "compiled")
     many = VAE(ProfileModel(toy, width=8, components=40), CellGenerator(toy, width=16))
     with pytest.raises(ValueError, match="got 40 components of a mixture, expected at most 32"):
         with_engine(many, "compiled")

@@ -144,6 +144,7 @@ class Lighting {
     }
     bool sees_adjacent() const { return sees_adjacent_; }
     float unit() const { return unit_; }
+    int width() const { return field_.width(); }
     int last_turn(int layer) const { return last_[layer]; }
 
   private:
