@@ -13,6 +13,8 @@ namespace pointcalo {
 
 inline int padded(int n) { return (n + LANES - 1) / LANES * LANES; }
 
+constexpr int MOST_ROWS = 6;  // that go through a map together
+
 // Inputs of a map: of row r, feature k lies at data[r * row + k * feature].
 struct Rows {
     const float* data;
@@ -39,9 +41,10 @@ class Linear {
     // below the floor comes out.
     void operator()(Rows x, int n, float* y, const float* const* onto = nullptr,
                     float floor = NONE) const {
-        const int sixes = n - n % 6;
+        const int sixes = n - n % MOST_ROWS;
         for (int column = 0; column < stride_; column += MOST * LANES)
-            for (int r = 0; r < sixes; r += 6) block<6, MOST>(x, r, column, y, onto, floor);
+            for (int r = 0; r < sixes; r += MOST_ROWS)
+                block<MOST_ROWS, MOST>(x, r, column, y, onto, floor);
         for (int column = 0; column < stride_; column += ALONE * LANES)
             for (int r = sixes; r < n; ++r) block<1, ALONE>(x, r, column, y, onto, floor);
     }

@@ -44,11 +44,16 @@ void pointcalo_profiles(void* handle, std::int64_t size, int threads, const std:
                         const float* axis, std::int64_t* counts, float* energies, float* own) {
     const Engine& engine = *static_cast<Handle*>(handle)->engine;
     const std::int64_t layers = engine.num_layers();
-    in_parallel(size, threads, [&] {
-        return [&, scratch = std::make_shared<Engine::Scratch>(engine)](std::int64_t i) {
-            engine.profile(Noise(key[i]), energy[i], condition + i * conditions, conditions,
-                           axis + 2 * i * layers, counts + i * layers, energies + i * layers,
-                           own + 4 * i, *scratch);
+    const std::int64_t groups = (size + MOST_ROWS - 1) / MOST_ROWS;
+    in_parallel(groups, threads, [&] {
+        return [&, scratch = std::make_shared<Engine::Scratch>(engine)](std::int64_t group) {
+            std::vector<ProfileModel::Wanted> wanted;
+            const std::int64_t first = group * MOST_ROWS, end = std::min(first + MOST_ROWS, size);
+            for (std::int64_t i = first; i < end; ++i)
+                wanted.push_back({Noise(key[i]), energy[i], condition + i * conditions,
+                                  axis + 2 * i * layers, counts + i * layers,
+                                  energies + i * layers, own + 4 * i});
+            engine.profiles(wanted.data(), int(wanted.size()), conditions, *scratch);
         };
     });
 }

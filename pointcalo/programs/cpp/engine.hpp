@@ -26,12 +26,9 @@ class Engine {
     int num_layers() const { return int(lattices_.num_layers); }
     const std::vector<float>& z() const { return z_; }
 
-    // Hits [L], energies [L] and own axis [4] of a shower.
-    void profile(Noise noise, float energy, const float* condition, int conditions,
-                 const float* axis, std::int64_t* counts, float* energies, float* own,
-                 Scratch& s) const {
-        profile_.sample(noise, energy, condition, conditions, axis, counts, energies, own,
-                        s.profile);
+    // Profiles of n particles.
+    void profiles(const ProfileModel::Wanted* wanted, int n, int conditions, Scratch& s) const {
+        profile_.sample(wanted, n, conditions, s.profile);
     }
 
     // As many hits as the profile has: cells, layers, and x, y, energy and time in rows of four.

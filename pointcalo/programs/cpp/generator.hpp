@@ -100,8 +100,10 @@ class Generator {
         s.counts.resize(z.size()), s.energies.resize(z.size());
         float own[4];
         profile_(particle, s.condition);
-        engine_.profile(noise, particle.energy, s.condition.data(), profile_.size(), s.axis.data(),
-                        s.counts.data(), s.energies.data(), own, s.engine);
+        const ProfileModel::Wanted wanted{noise,           particle.energy,   s.condition.data(),
+                                          s.axis.data(),   s.counts.data(),   s.energies.data(),
+                                          own};
+        engine_.profiles(&wanted, 1, profile_.size(), s.engine);
         draw_latent(noise, s.latent);
         context_(particle, s.condition);
         const float sine = std::sqrt(d[0] * d[0] + d[1] * d[1]);
