@@ -81,7 +81,7 @@ class CellGenerator(nn.Module):
         occupancy_width: int | None = None,
         components: int = 8,
         near: int = 61,
-        proposals: int = 16,
+        proposals: int = 8,
         sees: Sequence[str] = SEES,
         conditions: Sequence[str] = (),
     ) -> None:
