@@ -8,10 +8,15 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from models.batches import OneBatch
+from networks.showers import blobs, incident_particles
 from PIL import Image
 
 from pointcalo.formats import write
 from pointcalo.geometry import Geometry
+from pointcalo.models.vae import VAE
+from pointcalo.networks.cells import CellGenerator
+from pointcalo.networks.profile import ProfileModel
 from pointcalo.showers import axis_xy
 from pointcalo.simulation import ParametricSimulation, ParticleGun
 
@@ -162,3 +167,19 @@ def test_draw_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (other / "curves.csv").write_text(text)
     with pytest.raises(SystemExit, match="has another reference"):
         tool.picture([*reports, other], ["response"])
+
+
+def test_shower_work_counts_cells_products_and_operations() -> None:
+    work = SimpleNamespace(**runpy.run_path(str(TOOLS / "shower_work.py")))
+    toy, width = Geometry.load("toy"), 16
+    model = VAE(ProfileModel(toy, width=8), CellGenerator(toy, latent=2, width=width))
+    model.prepare(OneBatch(blobs(toy, 60, hits=20 * toy.num_layers)))
+    incident = incident_particles(20)
+    found = work.products(model.eval(), incident)
+    assert found["hits"] < found["cells_looked_at"] < toy.num_cells
+    # place and sight of every cell, a hidden layer, the logit
+    cell = 2e-6 * ((21 + 12) * width + width * width + width)
+    occupancy = found["MFLOP_by_network_of_the_generator"]["occupancy"]
+    assert occupancy == pytest.approx(found["cells_looked_at"] * cell)
+    assert sum(found["MFLOP_by_network_of_the_generator"].values()) < found["MFLOP"]
+    assert work.operations(model, incident) > 1000
