@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/installed
 
 help:
 	@echo "make demo     train, sample and validate a small generator (15 minutes on 2 cores)"
-	@echo "make test     run all tests"
+	@echo "make test     run all tests, on all cores; ARGS=-n0: on one"
 	@echo "make lint     ruff and the import contract"
 	@echo "make format   let ruff format the code"
 
@@ -23,7 +23,7 @@ demo: $(INSTALLED)
 	@echo "The report lies in $(DEMO)/report/report.html"
 
 test: $(INSTALLED)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
