@@ -330,7 +330,7 @@ class CellGenerator(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Contexts of occupancy and of energy and time, ``[S L, W]`` of their widths."""
         context = self.context(incident, profile, latent).flatten(0, 1)
-        occupancy, energy = context.split(self.widths, dim=-1)
+        occupancy, energy = context[:, : self.widths[0]], context[:, self.widths[0] :]
         return occupancy, energy
 
     def time_parameters(self, place: Tensor, relative: Tensor, context: Tensor) -> Tensor:
