@@ -169,7 +169,10 @@ def test_draw_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         tool.picture([*reports, other], ["response"])
 
 
-def test_shower_work_counts_cells_products_and_operations() -> None:
+def test_shower_work_counts_cells_products_and_operations(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(TOOLS))
     work = SimpleNamespace(**runpy.run_path(str(TOOLS / "shower_work.py")))
     toy, width = Geometry.load("toy"), 16
     model = VAE(ProfileModel(toy, width=8), CellGenerator(toy, latent=2, width=width))

@@ -111,7 +111,7 @@ def sampling_ms(model: Model, incident: Incident, batch: int, engine: str = "eag
 def sampling(run: Path, engine: str) -> dict[str, Any]:
     """Sampling of a run by an engine, in this process."""
     model, _ = trained_model(run, "cpu")
-    incident = _file(run).incident()
+    incident = shower_file(run).incident()
     start = time.perf_counter()
     list(Sampler(model, engine=engine).sample(incident[:1], seed=1))
     found: dict[str, Any] = {"first_call_ms": 1e3 * (time.perf_counter() - start)}
@@ -128,7 +128,7 @@ def sampling(run: Path, engine: str) -> dict[str, Any]:
 def of_run(run: Path, engines: Sequence[str], geant4: int, most_threads: int) -> dict[str, Any]:
     """All of a run."""
     model, geometry = trained_model(run, "cpu")
-    config, file = run_config(run), _file(run)
+    config, file = run_config(run), shower_file(run)
     rows = []
     for engine in engines:
         for threads in sorted({1, 1 if engine in ONE_THREAD else most_threads}):
@@ -154,7 +154,8 @@ def of_run(run: Path, engines: Sequence[str], geant4: int, most_threads: int) ->
     }
 
 
-def _file(run: Path) -> ShowerFile:
+def shower_file(run: Path) -> ShowerFile:
+    """The showers that a run was trained on."""
     return open_files(run_config(run).data or run / "showers.h5")[0]
 
 

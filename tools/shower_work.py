@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from benchmark import shower_file
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from pointcalo.cli.run_directory import run_config, trained_model
-from pointcalo.formats import open_files
+from pointcalo.cli.run_directory import trained_model
 from pointcalo.models import Model
 from pointcalo.sampling import Sampler
 from pointcalo.showers import Incident
@@ -112,7 +112,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     model, _ = trained_model(options.run, "cpu")
-    incident = open_files(run_config(options.run).data or options.run / "showers.h5")[0].incident()
+    incident = shower_file(options.run).incident()
     if options.max_points is not None:
         print(json.dumps(memory(model, incident[:SHOWERS_IN_MEMORY], options.max_points)))
         return
