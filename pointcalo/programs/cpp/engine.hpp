@@ -40,8 +40,8 @@ class Engine {
         const int stride = context_.stride();
         if (!lighting_(shower, s.budget, context, stride, s.lighting)) return false;
         s.budget.begin(shower, z_, threshold_);
-        energies_(shower, s.budget, context + lighting_.width(), stride, s.lighting, s.energies, cell,
-                  layer, points);
+        energies_(shower, s.budget, context + lighting_.width(), stride, s.lighting, s.energies,
+                  cell, layer, points);
         return true;
     }
 
