@@ -1,11 +1,16 @@
 """A small training and its exports, made once for all tests of exports."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from pointcalo.cli.main import main
+from pointcalo.formats import write
+from pointcalo.geometry import Geometry
+from pointcalo.simulation import ParametricSimulation, ParticleGun
 
 SMALL = [
     *("geometry=toy", "threads=1", "simulation.showers=300", "simulation.energy_GeV=[1,5]"),
@@ -27,6 +32,18 @@ def train() -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def run(train: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train(tmp_path_factory.mktemp("runs") / "toy")
+
+
+@pytest.fixture(scope="session")
+def field_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Showers with one more column of their particles: a field of 0 to 4 T."""
+    data, toy = tmp_path_factory.mktemp("field") / "data.h5", Geometry.load("toy")
+    gun = ParticleGun.at(toy, energy_GeV=(1.0, 5.0), theta_deg=(0.0, 20.0))
+    incident = replace(gun.draw(300, seed=1), extra={"field": torch.linspace(0, 4, 300)})
+    showers = ParametricSimulation(toy).simulate(incident, seed=1)
+    named = {"geometry_name": "toy", "geometry_hash": toy.hash, "source": "parametric"}
+    write(data, showers, extra_units={"field": "T"}, points="cells", **named)
+    return data
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,14 @@ def compiled(run: Path, export: Callable[..., Path]) -> Path:
     return export(run, "format=cpp")
 
 
+@pytest.fixture(scope="module")
+def field_run(
+    train: Callable[..., Path], field_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "field"
+    return train(folder, f"data={field_data}", "conditions=[field]")
+
+
 @pytest.fixture(params=["torchscript", "cpp"])
 def either(request: pytest.FixtureRequest, exported: Path, compiled: Path) -> Path:
     return {"torchscript": exported, "cpp": compiled}[request.param]
@@ -96,6 +104,28 @@ def test_threads_change_nothing_and_batches_last_digits(
     np.testing.assert_allclose(one[:, 3:], seven[:, 3:], rtol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["torchscript", "cpp"])
+def test_conditions(
+    program: Path, field_run: Path, export: Callable[..., Path], tmp_path: Path, kind: str
+) -> None:
+    folder = export(field_run, f"format={kind}")
+    _written(program, folder, tmp_path / "hits.csv", "--showers", "9", "--condition", "field=3.5")
+    rows = np.genfromtxt(tmp_path / "hits.csv", delimiter=",", names=True)
+    generator, particle = pointcalo.load(folder), {"direction": [0.6, 0, 3], "position": [1.5, -2]}
+    own, other = (
+        generator.sample([3.0] * 9, **particle, conditions={"field": tesla}) for tesla in (3.5, 0.5)
+    )
+    assert rows["cell"].tolist() == own.cell.tolist() != other.cell.tolist()
+    np.testing.assert_allclose(rows["energy_MeV"], own.energy, rtol=1e-6)
+    asked = [folder, "--showers", "1", *PARTICLE, "--output", tmp_path / "more.csv"]
+    done = _run(program, *asked, "--condition", "field=9")
+    assert done.returncode == 0 and done.stderr.startswith("generate_showers: warning: ")
+    assert "field of 0 to 3.9" in done.stderr and done.stderr.endswith(" T, got 9\n")
+    _refused(_run(program, *asked), "--condition: got none, expected field")
+    twice = ["--condition", "field=1", "--condition", "field=2"]
+    _refused(_run(program, *asked, *twice), "--condition: got field twice")
+
+
 def test_outside_the_training_is_never_silent(
     program: Path, exported: Path, tmp_path: Path
 ) -> None:
@@ -118,6 +148,9 @@ def test_outside_the_training_is_never_silent(
         (["--direction", "1", "0", "0"], "--direction: expected one that crosses the layers"),
         (["--pdg", "13"], "--pdg: got 13, expected 22"),
         (["--threads", "0"], "--threads: got 0, expected 1 or more"),
+        (["--condition", "field"], "--condition: got 'field', expected NAME=NUMBER"),
+        (["--condition", "field=two"], "field: got 'two', expected a number"),
+        (["--condition", "field=2"], "--condition: got field, expected none"),
         (["--colour", "red"], "--colour: unknown option; --help lists them"),
         (["another"], "another: expected one FOLDER, got two"),
         (["--output", "nowhere/hits.csv"], "nowhere/hits.csv: no folder nowhere, make it first"),
@@ -141,7 +174,7 @@ def test_mistakes_are_one_line_and_leave_nothing(
         ("pointcalo_generator: 1", "pointcalo_generator: 2", "got 2, expected 1"),
         ("format: torchscript", "format: onnx", "got onnx, expected cpp or torchscript"),
         ("- name: cell\n", "- name: number\n", "outputs: got ptr, layer, number, points, expected"),
-        ("\nconditions: {}", "\nconditions:\n  field: T", "the generator takes conditions"),
+        ("\nconditions: {}", "\nconditions:\n  field", "got 'field', expected `name: unit`"),
         ("\npdg:\n- 22", "\npdg: [22]", "pdg: no line begins with '- '"),
         ("- name: ptr", "- name: ptr", "generator.pt: missing; expected it beside generator.yaml"),
     ],

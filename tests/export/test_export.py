@@ -5,7 +5,6 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +17,11 @@ import pointcalo
 from pointcalo.cli.main import main
 from pointcalo.cli.run_directory import trained_model
 from pointcalo.export import folder as exporting
-from pointcalo.formats import open_showers, write
+from pointcalo.formats import open_showers
 from pointcalo.geometry import Geometry
 from pointcalo.sampling import Sampler
 from pointcalo.sampling.beyond import BeyondEdges
 from pointcalo.showers import Incident, Showers
-from pointcalo.simulation import ParametricSimulation, ParticleGun
 
 pytestmark = pytest.mark.timeout(900)  # tracing and reading a program take half a minute
 
@@ -164,19 +162,13 @@ print(len(showers), len(showers.energy))
     ],
 )
 def test_conditions_latents_and_a_post_processor(
-    tmp_path: Path, train: Callable[..., Path], kind: str, model: list[str]
+    tmp_path: Path, train: Callable[..., Path], field_data: Path, kind: str, model: list[str]
 ) -> None:
-    data, toy = tmp_path / "data.h5", Geometry.load("toy")
-    gun = ParticleGun.at(toy, energy_GeV=(1.0, 5.0), theta_deg=(0.0, 20.0))
-    incident = replace(gun.draw(300, seed=1), extra={"field": torch.linspace(0, 4, 300)})
-    showers = ParametricSimulation(toy).simulate(incident, seed=1)
-    named = {"geometry_name": "toy", "geometry_hash": toy.hash, "source": "parametric"}
-    write(data, showers, extra_units={"field": "T"}, points="cells", **named)
-    more = [f"data={data}", "conditions=[field]", *model]
+    more = [f"data={field_data}", "conditions=[field]", *model]
     run, folder = train(tmp_path / "run", *more), tmp_path / "generator"
     assert main(["export", f"run={run}", f"output={folder}", f"format={kind}"]) == 0
     generator = pointcalo.load(folder)
-    incident = incident[:5]
+    incident = open_showers(field_data).incident()[:5]
     showers = generator.sample(
         energy_GeV=incident.energy.numpy() / 1e3,
         direction=incident.direction.numpy(),

@@ -15,6 +15,7 @@ struct Request {
   std::array<double, 3> direction;  // a unit vector
   std::array<double, 2> position;   // mm, at z = 0
   std::int64_t pdg, seed, first, size;
+  std::vector<double> conditions;  // in the order of generator.yaml
 };
 
 // Hits of shower s are ptr[s] to ptr[s + 1]; points are rows of x, y in mm, energy in MeV, time

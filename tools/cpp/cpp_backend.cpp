@@ -18,7 +18,8 @@ class Cpp : public Backend {
     const Particle particle{static_cast<float>(1e3 * request.energy_GeV),
                             {float(d[0]), float(d[1]), float(d[2])},
                             {float(request.position[0]), float(request.position[1]), 0.0f},
-                            request.pdg};
+                            request.pdg,
+                            {request.conditions.begin(), request.conditions.end()}};
     Showers showers{{0}, {}, {}, {}};
     std::vector<Hit> hits;
     for (std::int64_t n = request.first; n < request.first + request.size; ++n) {

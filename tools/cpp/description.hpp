@@ -26,12 +26,18 @@ struct Mistake : std::runtime_error {
 using Range = std::array<double, 2>;
 using Words = std::vector<std::string>;
 
+struct TrainedCondition {
+  std::string name, unit;
+  std::optional<Range> range;  // of the training
+};
+
 struct Description {
   std::string format;  // cpp or torchscript
   std::filesystem::path program;
   std::string geometry;
   std::vector<std::int64_t> pdg;
   std::optional<Range> energy_GeV, theta_deg;  // of the training, where they are known
+  std::vector<TrainedCondition> conditions;
 };
 
 template <typename Number>
@@ -87,20 +93,39 @@ class GeneratorFile {
     return found;
   }
 
-  // Two items below a key that is itself below `particles`.
-  std::optional<Range> range(const std::string& key) const {
+  // Two items below a key that is itself below `particles`, at the end of a path of keys.
+  std::optional<Range> range(const Words& path) const {
     const Words& all = lines("particles");
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      if (all[i] != "  " + key + ":") continue;
-      Range found{};
-      for (std::size_t k : {0, 1}) {
-        const std::string item = i + 1 + k < all.size() ? all[i + 1 + k] : "";
-        if (item.rfind("  - ", 0) != 0) fail(key + ": expected two numbers below it");
-        found[k] = number<double>(path_ + ": " + key, item.substr(4));
-      }
-      return found;
+    auto line = all.begin();
+    std::string indent;
+    for (const auto& key : path) {
+      indent += "  ";
+      line = std::find(line, all.end(), indent + key + ":");
+      if (line == all.end()) return std::nullopt;
+      ++line;
     }
-    return std::nullopt;
+    Range found{};
+    for (double& limit : found) {
+      const std::string item = line == all.end() ? "" : *line++;
+      const std::string name = joined(path, ".");
+      if (item.rfind(indent + "- ", 0) != 0) fail(name + ": expected two numbers below it");
+      limit = number<double>(path_ + ": " + name, item.substr(indent.size() + 2));
+    }
+    return found;
+  }
+
+  // Names and units of the conditions, with their ranges.
+  std::vector<TrainedCondition> conditions() const {
+    std::vector<TrainedCondition> found;
+    if (value("conditions") == "{}") return found;
+    for (const auto& line : below("conditions", "  ")) {
+      const auto colon = line.find(": ");
+      if (colon == line.npos) fail("conditions: got '" + line + "', expected `name: unit`");
+      const std::string name = line.substr(0, colon);
+      found.push_back({name, unquoted(name, line.substr(colon + 2)),
+                       range({"conditions", name, "range"})});
+    }
+    return found;
   }
 
  private:
@@ -143,9 +168,7 @@ inline Description read_description(const std::filesystem::path& folder) {
   expect("inputs", file.below("inputs", "- name: "),
          {"energy", "direction", "position", "pdg", "conditions", "seed", "first"});
   expect("outputs", file.below("outputs", "- name: "), {"ptr", "layer", "cell", "points"});
-  if (file.value("conditions") != "{}") {
-    file.fail("the generator takes conditions, expected one of particles alone");
-  }
+  const auto conditions = file.conditions();
   std::vector<std::int64_t> pdg;
   for (const auto& code : file.below("pdg", "- ")) {
     pdg.push_back(number<std::int64_t>(path.string() + ": pdg", code));
@@ -161,7 +184,7 @@ inline Description read_description(const std::filesystem::path& folder) {
     }
   }
   return {format, folder / file.value("file"), file.below("geometry", "  name: ")[0], pdg,
-          file.range("energy_GeV"), file.range("theta_deg")};
+          file.range({"energy_GeV"}), file.range({"theta_deg"}), conditions};
 }
 
 }  // namespace pointcalo

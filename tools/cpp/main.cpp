@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <future>
 #include <iostream>
+#include <map>
 
 #include "backend.hpp"
 #include "description.hpp"
@@ -20,17 +21,30 @@ namespace {
 
 const char* const usage =
     "generate_showers FOLDER --showers N --energy_GeV E [--direction X Y Z] [--position X Y]\n"
-    "    [--pdg 22] [--seed 1] [--batch 100] [--threads 1] [--output hits.csv]\n\n"
+    "    [--condition NAME=NUMBER ...] [--pdg 22] [--seed 1] [--batch 100] [--threads 1]\n"
+    "    [--output hits.csv]\n\n"
     "Showers of the generator in FOLDER (pointcalo export), all of one kind of particle that\n"
-    "crosses the face z = 0 at the position (mm). Shower n of a seed does not depend on batch and\n"
-    "threads. Hits stay in memory until they are written, about 32 bytes each.\n";
+    "crosses the face z = 0 at the position (mm), with a --condition for each of the generator's.\n"
+    "Shower n of a seed does not depend on batch and threads. Hits stay in memory until they are\n"
+    "written, about 32 bytes each.\n";
 
 struct Options {
   fs::path folder, output = "hits.csv";
   std::int64_t showers = 0, pdg = 22, seed = 1, batch = 100, threads = 1;
   double energy_GeV = 0.0;
   std::vector<double> direction = {0.0, 0.0, 1.0}, position = {0.0, 0.0};
+  std::map<std::string, double> conditions;
 };
+
+void named_number(const std::string& option, const std::string& word,
+                  std::map<std::string, double>& to) {
+  const auto equals = word.find('=');
+  if (equals == word.npos) throw Mistake(option + ": got '" + word + "', expected NAME=NUMBER");
+  const std::string name = word.substr(0, equals);
+  if (!to.emplace(name, number<double>(name, word.substr(equals + 1))).second) {
+    throw Mistake(option + ": got " + name + " twice");
+  }
+}
 
 Options parsed(const std::vector<std::string>& words) {
   Options options;
@@ -54,6 +68,7 @@ Options parsed(const std::vector<std::string>& words) {
     else if (option == "--energy_GeV") options.energy_GeV = number<double>(option, word());
     else if (option == "--direction") numbers(options.direction);
     else if (option == "--position") numbers(options.position);
+    else if (option == "--condition") named_number(option, word(), options.conditions);
     else if (option == "--pdg") whole(options.pdg);
     else if (option == "--seed") whole(options.seed);
     else if (option == "--batch") positive(options.batch);
@@ -75,14 +90,16 @@ Options parsed(const std::vector<std::string>& words) {
 }
 
 // As pointcalo.load warns; energies are compared by their logarithms.
-void warn_outside(const char* what, double value, const std::optional<pointcalo::Range>& range,
-                  const char* unit, double (*scale)(double)) {
+void warn_outside(const std::string& what, double value,
+                  const std::optional<pointcalo::Range>& range, const std::string& unit,
+                  double (*scale)(double) = [](double same) { return same; }) {
   if (!range) return;
   const double low = scale((*range)[0]), high = scale((*range)[1]), at = scale(value);
   const double slack = 0.02 * (high - low) + 1e-3 * std::max(std::abs(low), std::abs(high));
   if (at < low - slack || at > high + slack) {
     std::cerr << "generate_showers: warning: particles outside the training: " << what << " of "
-              << (*range)[0] << " to " << (*range)[1] << " " << unit << ", got " << value << "\n";
+              << (*range)[0] << " to " << (*range)[1] << (unit.empty() ? "" : " ") << unit
+              << ", got " << value << "\n";
   }
 }
 
@@ -96,8 +113,29 @@ void check_particle(const Options& options, const pointcalo::Description& known)
   const double angle = std::acos(std::clamp(options.direction[2], -1.0, 1.0)) * 180.0 / M_PI;
   warn_outside("energy", options.energy_GeV, known.energy_GeV, "GeV",
                [](double energy) { return std::log(energy); });
-  warn_outside("angle to the normal", angle, known.theta_deg, "degrees",
-               [](double degrees) { return degrees; });
+  warn_outside("angle to the normal", angle, known.theta_deg, "degrees");
+}
+
+// The conditions in the order of the generator's.
+std::vector<double> checked_conditions(const Options& options,
+                                       const pointcalo::Description& known) {
+  pointcalo::Words got, expected;
+  for (const auto& [name, value] : options.conditions) got.push_back(name);
+  for (const auto& condition : known.conditions) expected.push_back(condition.name);
+  const auto or_none = [](const pointcalo::Words& names) {
+    return names.empty() ? std::string("none") : pointcalo::joined(names, ", ");
+  };
+  std::vector<double> values;
+  for (const auto& [name, unit, range] : known.conditions) {
+    const auto found = options.conditions.find(name);
+    if (found == options.conditions.end()) break;
+    values.push_back(found->second);
+    warn_outside(name, found->second, range, unit);
+  }
+  if (values.size() != expected.size() || got.size() != expected.size()) {
+    throw Mistake("--condition: got " + or_none(got) + ", expected " + or_none(expected));
+  }
+  return values;
 }
 
 void check_output(const fs::path& path) {
@@ -121,20 +159,22 @@ std::unique_ptr<pointcalo::Backend> opened(const pointcalo::Description& descrip
   return backend;
 }
 
-pointcalo::Request request(const Options& options, std::int64_t first) {
+pointcalo::Request request(const Options& options, const std::vector<double>& conditions,
+                           std::int64_t first) {
   const auto &d = options.direction, &p = options.position;
   const auto size = std::min(options.batch, options.showers - first);
   return {options.energy_GeV, {d[0], d[1], d[2]}, {p[0], p[1]}, options.pdg, options.seed,
-          first, size};
+          first, size, conditions};
 }
 
-std::vector<Showers> all_generated(const pointcalo::Backend& backend, const Options& options) {
+std::vector<Showers> all_generated(const pointcalo::Backend& backend, const Options& options,
+                                   const std::vector<double>& conditions) {
   std::vector<Showers> batches((options.showers + options.batch - 1) / options.batch);
   std::atomic<std::size_t> next{0};
   const auto work = [&] {
     for (std::size_t b; (b = next++) < batches.size();) {
-      batches[b] =
-          backend.generated(request(options, static_cast<std::int64_t>(b) * options.batch));
+      const auto first = static_cast<std::int64_t>(b) * options.batch;
+      batches[b] = backend.generated(request(options, conditions, first));
     }
   };
   std::vector<std::future<void>> threads;
@@ -176,11 +216,12 @@ std::int64_t write(const std::vector<Showers>& batches, const fs::path& path) {
 void run(const Options& options) {
   const auto description = pointcalo::read_description(options.folder);
   check_particle(options, description);
+  const auto conditions = checked_conditions(options, description);
   check_output(options.output);
   const auto backend = opened(description);
-  backend->generated(request(options, 0));  // it prepares itself
+  backend->generated(request(options, conditions, 0));  // it prepares itself
   const auto start = std::chrono::steady_clock::now();
-  const auto batches = all_generated(*backend, options);
+  const auto batches = all_generated(*backend, options, conditions);
   const std::chrono::duration<double, std::milli> wall = std::chrono::steady_clock::now() - start;
   const std::int64_t hits = write(batches, options.output);
   std::printf("%" PRId64 " showers in %s, %" PRId64 " hits, threads: %" PRId64

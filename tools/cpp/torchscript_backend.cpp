@@ -57,7 +57,7 @@ class TorchScript : public Backend {
           {torch::full({request.size}, 1e3 * request.energy_GeV, torch::kFloat),
            rows({d[0], d[1], d[2]}), rows({p[0], p[1], 0.0}),
            torch::full({request.size}, request.pdg, torch::kLong),
-           torch::zeros({request.size, 0}), torch::tensor(request.seed, torch::kLong),
+           rows(request.conditions), torch::tensor(request.seed, torch::kLong),
            torch::tensor(request.first, torch::kLong)});
       const auto& parts = outputs.toTupleRef().elements();
       return {numbers<std::int64_t>(parts.at(0)), numbers<std::int64_t>(parts.at(1)),
