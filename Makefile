@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/installed
 .PHONY: help demo test lint format install
 
 help:
-	@echo "make demo     train, sample and validate a small generator (15 minutes on 2 cores)"
+	@echo "make demo     train, sample and validate a small generator (12 to 25 minutes on 2 cores)"
 	@echo "make test     run all tests, on all cores; ARGS=-n0: on one"
 	@echo "make lint     ruff and the import contract"
 	@echo "make format   let ruff format the code"
