@@ -122,6 +122,8 @@ def test_conditions(
     assert done.returncode == 0 and done.stderr.startswith("generate_showers: warning: ")
     assert "field of 0 to 3.9" in done.stderr and done.stderr.endswith(" T, got 9\n")
     _refused(_run(program, *asked), "--condition: got none, expected field")
+    unknown = ["--condition", "field=9", "--condition", "tilt=1"]
+    _refused(_run(program, *asked, *unknown), "--condition: got field, tilt, expected field")
     twice = ["--condition", "field=1", "--condition", "field=2"]
     _refused(_run(program, *asked, *twice), "--condition: got field twice")
 

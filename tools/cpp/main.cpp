@@ -125,15 +125,13 @@ std::vector<double> checked_conditions(const Options& options,
   const auto or_none = [](const pointcalo::Words& names) {
     return names.empty() ? std::string("none") : pointcalo::joined(names, ", ");
   };
+  if (!std::is_permutation(got.begin(), got.end(), expected.begin(), expected.end())) {
+    throw Mistake("--condition: got " + or_none(got) + ", expected " + or_none(expected));
+  }
   std::vector<double> values;
   for (const auto& [name, unit, range] : known.conditions) {
-    const auto found = options.conditions.find(name);
-    if (found == options.conditions.end()) break;
-    values.push_back(found->second);
-    warn_outside(name, found->second, range, unit);
-  }
-  if (values.size() != expected.size() || got.size() != expected.size()) {
-    throw Mistake("--condition: got " + or_none(got) + ", expected " + or_none(expected));
+    values.push_back(options.conditions.at(name));
+    warn_outside(name, values.back(), range, unit);
   }
   return values;
 }
