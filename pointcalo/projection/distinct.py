@@ -80,9 +80,10 @@ def _match(slot: Tensor, first_key: Tensor, wishes: Tensor) -> Tensor:
 
 
 def _in_layers_of(some: Tensor, rows: Tensor, slot: Tensor) -> Tensor:
-    """Those of `rows` that share their layer with one of `some`."""
+    """Those of `rows` that share their layer with one of `some`, which are among them."""
     if len(some) == 0:
         return some
-    marked = torch.zeros(int(slot.max()) + 1, dtype=torch.bool, device=slot.device)
+    of_row = slot[rows]
+    marked = torch.zeros(int(of_row.max()) + 1, dtype=torch.bool, device=slot.device)
     marked[slot[some]] = True
-    return rows[marked[slot[rows]]]
+    return rows[marked[of_row]]
