@@ -53,9 +53,35 @@ def _in_place(x: Tensor) -> Tensor:
     return y
 
 
+@torch.jit.script_if_tracing
+def _shrunk(x: Tensor, y: Tensor) -> Tensor:
+    turns = 0
+    while x.size(0) > 2:
+        x = x[1:] + y * x[:-1]
+        x = x[x > -100.0].sort(stable=True)[0]
+        turns = turns + 1
+    return x * turns
+
+
+@torch.jit.script_if_tracing
+def _halved(x: Tensor) -> Tensor:
+    while bool((x > 1.0).any()):
+        x = x / 2
+    return x
+
+
+@torch.jit.script_if_tracing
+def _counted(x: Tensor) -> Tensor:
+    for turn in range(x.size(0)):
+        x = x + turn
+    return x
+
+
 @pytest.mark.parametrize(
     ("function", "inputs"),
     [
+        (_shrunk, [FLOATS, torch.tensor(0.5)]),
+        (_halved, [FLOATS]),
         (torch.log1p, [FLOATS.abs()]),
         (torch.expm1, [FLOATS.clamp_max(2.0)]),
         (nn.functional.softplus, [2 * FLOATS]),
@@ -85,6 +111,8 @@ def _in_place(x: Tensor) -> Tensor:
         (lambda x: x.flatten(1)[:, -2:].sum(dim=1), [TABLE]),
         (lambda x: torch.stack(x.chunk(2, dim=-1), dim=1), [TABLE]),
         (lambda x: torch.linalg.vector_norm(x, dim=-1), [TABLE]),
+        (lambda x: x.flatten(1).unflatten(-1, (-1, 3)).sum(1), [TABLE]),
+        (lambda x: x.flatten().view_as(x), [TABLE]),
         (lambda x: (x > 7).nonzero(), [TABLE]),
         (lambda x: (x > 7).any(1) & (x < 20).all(dim=1), [TABLE]),
         (lambda x: x.argmax(dim=1) - x.argmin(dim=1), [TABLE]),
@@ -135,6 +163,7 @@ def test_what_has_no_translation(tmp_path: Path) -> None:
     for function, message in (
         (torch.lgamma, "no translation of aten::lgamma to ONNX; use format=torchscript"),
         (lambda x: x.index_add(1, torch.tensor([0]), x[:, :1]), "not for ONNX"),
+        (_counted, "no translation of loops with a limit; use format=torchscript"),
     ):
         with pytest.raises(ValueError, match=message):
             _both(function, tmp_path, TABLE[:, 0].clone())

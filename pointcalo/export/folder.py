@@ -24,6 +24,7 @@ from pointcalo.export.program import Program
 from pointcalo.geometry import Geometry
 from pointcalo.models.base import Model
 from pointcalo.networks.cells import CellGenerator
+from pointcalo.networks.set_generator import SetGenerator
 from pointcalo.programs.tables import Table
 from pointcalo.programs.tracing import trace
 from pointcalo.programs.writers import ONNX, TORCHSCRIPT, write
@@ -164,10 +165,10 @@ def _check_known(model: Model) -> None:
     Raises:
         ValueError: it cannot.
     """
-    if not isinstance(model.generator, CellGenerator):
+    if not isinstance(model.generator, CellGenerator | SetGenerator):
         raise ValueError(
-            f"export: got a {type(model.generator).__name__}, expected a generator of cells "
-            "(network=cells or graph)"
+            f"export: got a {type(model.generator).__name__}, expected the generator of "
+            "network=cells, graph, set or attention"
         )
     geometry = model.profile.geometry
     if geometry.lattice_tables() is None:

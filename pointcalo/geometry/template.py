@@ -1,5 +1,6 @@
 """Which lattice sites can be among the k nearest to any point of one cell."""
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Protocol
 
@@ -34,6 +35,12 @@ def nearest_template(lattice: type[Lattice], aspect: float, k: int) -> Tensor:
         aspect: pitch along y over pitch along x.
         k: number of cells.
     """
+    # tracing belongs to a thread: programs hold the sites, not how they are found
+    with ThreadPoolExecutor(1) as elsewhere:
+        return elsewhere.submit(_nearest_template, lattice, aspect, k).result()
+
+
+def _nearest_template(lattice: type[Lattice], aspect: float, k: int) -> Tensor:
     (ax, ay), (bx, by) = lattice.basis
     a, b = torch.tensor([ax, ay * aspect]), torch.tensor([bx, by * aspect])
     spacing = float(a.norm() + b.norm()) / (2 * SAMPLES)

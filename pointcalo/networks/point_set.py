@@ -43,7 +43,7 @@ class PointSet:
     @property
     def ptr(self) -> Tensor:
         """Which points belong to each shower, ``[S + 1]``."""
-        return self.slot_ptr[:: self.counts.shape[1]]
+        return ptr_from_counts(self.counts.sum(dim=1))
 
     @property
     def shower(self) -> Tensor:

@@ -125,11 +125,13 @@ class SetGenerator(nn.Module):
         cell = distinct_cells(self.geometry, shower, layer, xy, priority=excess)
         energy = self.geometry.layer_threshold[layer] + excess
         order = (shower * self.geometry.num_cells + cell).argsort()
-        position = self.geometry.position(cell)[:, :2]
+        if torch.jit.is_tracing():  # a program finds no cell for points beyond an edge
+            order = order[cell[order] >= 0]
+        position = self.geometry.position(cell[order])[:, :2]
         return Showers(
-            points=torch.cat([position, energy[:, None], time[:, None]], dim=1)[order],
+            points=torch.cat([position, torch.stack([energy, time], dim=1)[order]], dim=1),
             layer=layer[order],
-            ptr=ptr_from_counts(profile.counts.sum(dim=1)),
+            ptr=ptr_from_counts(torch.bincount(shower[order], minlength=latent.shape[0])),
             incident=incident,
             cell=cell[order],
         )
@@ -138,7 +140,8 @@ class SetGenerator(nn.Module):
         self, latent: Tensor, incident: Incident, profile: Profile, noise: Noise
     ) -> tuple[PointSet, Tensor]:
         """Points and their energies above threshold in MeV, ``[P]``."""
-        empty = PointSet(latent.new_zeros(int(profile.counts.sum()), FEATURES), profile.counts)
+        size = torch.repeat_interleave(profile.counts.flatten()).shape[0]  # int() cannot be traced
+        empty = PointSet(latent.new_zeros(size, FEATURES), profile.counts)
         start = _noise_of(empty, noise)
         layers = self.context(incident, profile, latent)
         points = self.first(start) + of_layer(layers, self.first.out_features, empty)
@@ -157,6 +160,6 @@ class SetGenerator(nn.Module):
 def _noise_of(points: PointSet, noise: Noise) -> Tensor:
     """Standard normal numbers of each point, by its number in its shower, ``[P, 4]``."""
     shower = points.shower
-    number = torch.arange(len(shower), device=shower.device) - points.ptr[shower]
+    number = torch.arange(shower.shape[0], device=shower.device) - points.ptr[shower]
     streams = range(FIRST_STREAM, FIRST_STREAM + FEATURES)
     return torch.stack([noise.normal(shower, number, stream) for stream in streams], dim=-1)

@@ -6,6 +6,7 @@ from torch import Tensor
 from pointcalo.geometry import Geometry
 
 FIRST_REACH = 8  # nearest cells that a point asks for
+MOST_EXPORTED = 4096  # hits of a layer in an exported program, which stops where there are more
 
 
 def distinct_cells(
@@ -27,26 +28,33 @@ def distinct_cells(
         priority: [P]; of equal ones the first point goes first.
 
     Returns:
-        cell [P] int64.
+        cell [P] int64. In an exported program -1 for points that lie so far beyond an edge of the
+        detector that no cell is near.
 
     Raises:
         ValueError: a layer has fewer cells than a shower has points in it.
     """
     slot = shower * geometry.num_layers + layer
-    count = torch.bincount(slot)[slot]
+    count = _count(slot)
     cell = torch.full_like(layer, -1)
-
-    def place(rows: Tensor, reach: int) -> None:
-        wishes = geometry.nearest(layer[rows], xy[rows], reach)
-        cell[rows] = _match(slot[rows], shower[rows] * geometry.num_cells, wishes)
-
     order = priority.argsort(descending=True, stable=True)
-    place(order, FIRST_REACH)
+
+    def placed(rows: Tensor, reach: int) -> Tensor:
+        wishes = geometry.nearest(layer[rows], xy[rows], reach)
+        found = _match(slot[rows], shower[rows] * geometry.num_cells, wishes)
+        return cell.index_copy(0, rows, found)
+
+    if torch.jit.is_tracing():  # a program does not know which layers there will be
+        reaches = _exported_reaches(geometry)
+        for reach in reaches:
+            cell = placed(order[(count[order] <= reach) & (count[order] > reach // 2)], reach)
+        return torch.where(count > reaches[-1], geometry.num_cells, cell)  # no such cell: it stops
+    cell = placed(order, FIRST_REACH)
     order = _in_layers_of(order[cell[order] < 0], order, slot)
     most, reach = int(count[order].max()) if len(order) else 0, FIRST_REACH
     while reach < most:
         reach *= 2
-        place(order[(count[order] <= reach) & (count[order] > reach // 2)], reach)
+        cell = placed(order[(count[order] <= reach) & (count[order] > reach // 2)], reach)
     if bool((cell < 0).any()):
         at = int((cell < 0).nonzero()[0])
         raise ValueError(
@@ -54,6 +62,18 @@ def distinct_cells(
             "which has fewer cells; use the geometry that the model was trained on"
         )
     return cell
+
+
+def _count(slot: Tensor) -> Tensor:
+    """How many points are in the layer of each point, ``[P]``."""
+    rising = slot.sort().values
+    return torch.searchsorted(rising, slot, right=True) - torch.searchsorted(rising, slot)
+
+
+def _exported_reaches(geometry: Geometry) -> list[int]:
+    """Powers of two, up to the cells of the largest layer or what a program may ask for."""
+    most = min(int(geometry.layer_start.diff().max()), MOST_EXPORTED)
+    return [2**n for n in range((most - 1).bit_length() + 1)]
 
 
 def _match(slot: Tensor, first_key: Tensor, wishes: Tensor) -> Tensor:
@@ -64,19 +84,37 @@ def _match(slot: Tensor, first_key: Tensor, wishes: Tensor) -> Tensor:
         first_key: what makes cells of different showers different when it is added, [P].
         wishes: [P, k].
     """
-    cell = wishes[:, 0].clone()
-    wishes = torch.cat([wishes, torch.full_like(cell, -1)[:, None]], dim=1)
-    rank = torch.zeros_like(slot)
-    rows = torch.arange(len(slot), device=slot.device)
-    while len(rows):
-        asked = wishes[rows, rank[rows]]
-        cell[rows] = asked
-        # without a wish left a point asks for a key of its own, which it gets
-        key, order = torch.where(asked >= 0, first_key[rows] + asked, -1 - rows).sort(stable=True)
-        refused = rows[order[1:][key.diff() == 0]]
-        rank[refused] += 1
-        rows = _in_layers_of(refused, rows, slot)
-    return cell
+    wishes = torch.cat([wishes, torch.full_like(wishes[:, :1], -1)], dim=1)
+    if torch.jit.is_tracing():
+        rank = _ranks(first_key, wishes)
+    else:
+        rank = torch.zeros_like(slot)
+        rows = torch.arange(len(slot), device=slot.device)
+        while len(rows):
+            refused = rows[_refused(wishes[rows, rank[rows]], first_key[rows])]
+            rank[refused] += 1
+            rows = _in_layers_of(refused, rows, slot)
+    return wishes.gather(1, rank[:, None])[:, 0]
+
+
+def _refused(asked: Tensor, first_key: Tensor) -> Tensor:
+    """Rows of those that ask for a cell [P] that a point before them asks for, too."""
+    # without a wish left a point asks for a key of its own, which it gets
+    own = -torch.ones_like(asked).cumsum(0)
+    key, order = torch.where(asked >= 0, first_key + asked, own).sort(stable=True)
+    return order[1:][key[1:] == key[:-1]]
+
+
+@torch.jit.script_if_tracing
+def _ranks(first_key: Tensor, wishes: Tensor) -> Tensor:
+    """The wish that each point gets, [P], as a loop of a program: all ask again in each turn."""
+    rank = torch.zeros_like(first_key)
+    left = wishes.size(0)
+    while left > 0:
+        refused = _refused(wishes.gather(1, rank[:, None])[:, 0], first_key)
+        rank = rank.index_add(0, refused, torch.ones_like(refused))
+        left = refused.size(0)
+    return rank
 
 
 def _in_layers_of(some: Tensor, rows: Tensor, slot: Tensor) -> Tensor:

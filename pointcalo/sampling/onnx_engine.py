@@ -1,4 +1,4 @@
-"""Profiles and showers by ONNX Runtime: the same ones as torch makes, of every cell generator."""
+"""Profiles and showers by ONNX Runtime: the same ones as torch makes, of every generator."""
 
 import numpy as np
 import torch
@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from pointcalo.networks.candidates import MOST_EXPORTED
 from pointcalo.networks.cells import CellGenerator
 from pointcalo.networks.profile import Profile, ProfileModel
+from pointcalo.networks.set_generator import SetGenerator
 from pointcalo.programs.tables import HITS, PARTICLES, Table
 from pointcalo.programs.tracing import trace
 from pointcalo.programs.writers import ONNX, reopened
@@ -34,10 +35,12 @@ class OnnxEngine:
     """
 
     def __init__(self, profile: ProfileModel, generator: nn.Module) -> None:
-        if not isinstance(generator, CellGenerator) or generator.geometry.lattice_tables() is None:
+        known = isinstance(generator, CellGenerator | SetGenerator)
+        if not known or profile.geometry.lattice_tables() is None:
             raise ValueError(
                 f"engine=onnx: got {type(generator).__name__} in {profile.geometry.name!r}, "
-                "expected network=cells or graph on lattices of one kind; take engine=eager"
+                "expected network=cells, graph, set or attention on lattices of one kind; "
+                "take engine=eager"
             )
         self.profile, self.generator = profile, generator
         names = profile.condition.names
@@ -58,8 +61,9 @@ class OnnxEngine:
         parts = self._showers((latent, *given, profile.counts, profile.energy, profile.axis))
         ptr, layer, cell, points = parts
         showers = Showers(points=points, layer=layer, ptr=ptr, incident=incident, cell=cell)
-        # in crowded layers a program that was traced looks at fewer cells
-        return showers, profile.counts.amax(dim=1) <= MOST_EXPORTED
+        # in crowded layers a program that was traced looks at fewer cells, and beyond edges at none
+        known = profile.counts.amax(dim=1) <= MOST_EXPORTED
+        return showers, known & (ptr.diff() == profile.counts.sum(dim=1))
 
 
 class _Profiles(nn.Module):
@@ -73,7 +77,7 @@ class _Profiles(nn.Module):
 
 
 class _Showers(nn.Module):
-    def __init__(self, generator: CellGenerator, names: tuple[str, ...]) -> None:
+    def __init__(self, generator: nn.Module, names: tuple[str, ...]) -> None:
         super().__init__()
         self.generator, self.names = generator, names
 

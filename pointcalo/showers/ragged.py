@@ -3,7 +3,8 @@
 Shower s owns the rows ptr[s]:ptr[s+1]. The reductions run on `torch_geometric.utils.segment`, which
 uses torch-scatter where it is installed. Its kernels have no second derivative, and a gradient
 penalty needs one, so the backward passes are written here from differentiable operations; they are
-the same with and without torch-scatter.
+the same with and without torch-scatter. Programs that leave the house know neither: where they are
+traced, the sums are torch's own operations.
 """
 
 from typing import Any
@@ -100,6 +101,9 @@ def segment_sum(values: Tensor, ptr: Tensor) -> Tensor:
     tensor([3., 0., 5.])
     """
     wide = values.float() if values.dtype.itemsize < 4 else values
+    if torch.jit.is_tracing():
+        sums = wide.new_zeros(ptr.shape[0] - 1, *wide.shape[1:])
+        return sums.index_add(0, index_from_ptr(ptr), wide)
     return _SegmentSum.apply(wide.contiguous(), ptr)
 
 
@@ -129,6 +133,15 @@ def segment_softmax(values: Tensor, ptr: Tensor) -> Tensor:
         weights [P, ...] that sum to 1 in each segment that is not empty.
     """
     counts = ptr.diff()
-    largest = segment(values.detach().contiguous(), ptr, reduce="max")
+    largest = _largest(values.detach(), ptr)
     weights = (values - torch.repeat_interleave(largest, counts, dim=0)).exp()
     return weights / torch.repeat_interleave(segment_sum(weights, ptr), counts, dim=0)
+
+
+def _largest(values: Tensor, ptr: Tensor) -> Tensor:
+    """Largest value of each segment [S, ...], without gradients; that of none has no meaning."""
+    if not torch.jit.is_tracing():
+        return segment(values.contiguous(), ptr, reduce="max")
+    least = values.new_full((ptr.shape[0] - 1, *values.shape[1:]), -torch.inf)
+    index = index_from_ptr(ptr).reshape(-1, *[1] * (values.dim() - 1))
+    return least.scatter_reduce(0, index.expand_as(values), values, "amax")

@@ -186,13 +186,45 @@ def test_conditions_latents_and_a_post_processor(
 def test_what_cannot_be_exported_is_one_line(
     tmp_path: Path, train: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sets = train(tmp_path / "sets", "network=set")
-    assert main(["export", f"run={sets}", f"output={tmp_path / 'generator'}"]) == 2
-    assert "got a SetGenerator, expected a generator of cells" in capsys.readouterr().err
     rings = train(tmp_path / "rings", "geometry=calogan", "simulation.energy_GeV=[1,5]")
     assert main(["export", f"run={rings}", f"output={tmp_path / 'generator'}"]) == 2
     assert "expected one whose layers are lattices of one kind" in capsys.readouterr().err
     assert not (tmp_path / "generator").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "network"),
+    [
+        ("torchscript", ["network=set"]),
+        ("onnx", ["network=set", "model=bibae", "trainer.epochs=3"]),
+        ("torchscript", ["network=attention"]),
+        ("onnx", ["network=attention"]),
+    ],
+)
+def test_sets_of_points(
+    tmp_path: Path,
+    train: Callable[..., Path],
+    kind: str,
+    network: list[str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run, folder = train(tmp_path / "sets", *network), tmp_path / "generator"
+    assert main(["export", f"run={run}", f"output={folder}", f"format={kind}"]) == 0
+    generator = pointcalo.load(folder)
+    for number in (1, 50):
+        named, incident = _particles(run, number)
+        showers, own = generator.sample(**named, seed=3), _sampled(run, incident, 3)
+        assert showers.cell.tolist() == own.cell.tolist()
+        found = np.stack([showers.x, showers.y, showers.energy, showers.time], axis=1)
+        torch.testing.assert_close(torch.from_numpy(found), own.points, rtol=1e-4, atol=1e-4)
+    # at the edge hits are lost, but none gets the cell of another
+    edge = float(Geometry.load("toy").position(torch.tensor([0]))[0, :2].norm())
+    some = generator.sample([3.0] * 20, direction=[0.2, 0, 1], position=[edge, 0], seed=1)
+    shower = np.repeat(np.arange(20), np.diff(some.ptr))
+    assert 0 < len(some.cell) == len(np.unique(np.stack([shower, some.cell]), axis=1).T)
+    assert some.cell.min() >= 0
+    assert main(["export", f"run={run}", f"output={tmp_path / 'other'}", "format=cpp"]) == 2
+    assert "format=cpp: got" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", ["torchscript", "onnx"])

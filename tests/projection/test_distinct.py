@@ -1,8 +1,11 @@
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pointcalo.geometry import Geometry
+from pointcalo.programs.tracing import trace
+from pointcalo.programs.writers import reopened
+from pointcalo.projection import distinct
 from pointcalo.projection.distinct import distinct_cells
 
 
@@ -84,3 +87,52 @@ def test_no_points() -> None:
     none = torch.zeros(0, dtype=torch.int64)
     geometry = Geometry.load("toy")
     assert len(distinct_cells(geometry, none, none, torch.zeros(0, 2), torch.zeros(0))) == 0
+
+
+class Placing(nn.Module):
+    """`distinct_cells` as a program that is exported."""
+
+    inputs = {
+        "shower": ("int64", ["P"], "", ""),
+        "layer": ("int64", ["P"], "", ""),
+        "xy": ("float32", ["P", 2], "", ""),
+        "priority": ("float32", ["P"], "", ""),
+    }
+    outputs = {"cell": ("int64", ["P"], "", "")}
+
+    def __init__(self, geometry: Geometry) -> None:
+        super().__init__()
+        self.geometry = geometry
+
+    def forward(self, *points: Tensor) -> Tensor:
+        return distinct_cells(self.geometry, *points)
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".onnx"])
+@pytest.mark.parametrize("name", ["toy", "hgcal"])
+def test_in_a_program(name: str, suffix: str) -> None:
+    geometry = Geometry.load(name)
+    traced = trace(Placing(geometry), crowd(geometry, 40, seed=1))
+    assert "kthvalue" not in str(traced.inlined_graph)  # which sites are near is found before
+    program = reopened(traced, suffix, Placing.inputs, Placing.outputs)
+    for num_points in (0, 1, 40, 300):
+        points = crowd(geometry, num_points, seed=2)
+        (cell,) = program([x.numpy() for x in points])
+        assert cell.tolist() == distinct_cells(geometry, *points).tolist()
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".onnx"])
+def test_where_a_program_ends(suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distinct, "MOST_EXPORTED", 16)
+    geometry = Geometry.load("toy")
+    traced = trace(Placing(geometry), crowd(geometry, 40, seed=1))
+    program = reopened(traced, suffix, Placing.inputs, Placing.outputs)
+
+    def placed(xy: Tensor) -> list[int]:
+        zero = torch.zeros(len(xy), dtype=torch.int64)
+        return program([x.numpy() for x in (zero, zero, xy, torch.ones(len(xy)))])[0].tolist()
+
+    far = placed(torch.tensor([[1e4, 0.0], [1.0, 0.0], [float("inf"), 0.0]]))
+    assert far[0] == far[2] == -1 and far[1] >= 0
+    assert len(set(placed(torch.zeros(16, 2)))) == 16
+    assert set(placed(torch.zeros(17, 2))) == {geometry.num_cells}

@@ -10,6 +10,7 @@ from pointcalo.models.vae import VAE
 from pointcalo.networks import candidates
 from pointcalo.networks.cells import CellGenerator
 from pointcalo.networks.profile import ProfileModel
+from pointcalo.networks.set_generator import SetGenerator
 from pointcalo.sampling import Sampler, onnx_engine
 from pointcalo.showers import Showers
 from pointcalo.simulation import ParticleGun
@@ -17,11 +18,11 @@ from pointcalo.simulation import ParticleGun
 pytestmark = pytest.mark.timeout(900)  # tracing and reading programs take half a minute
 
 
-@pytest.fixture(scope="module")
-def model() -> VAE:
+@pytest.fixture(scope="module", params=[CellGenerator, SetGenerator])
+def model(request: pytest.FixtureRequest) -> VAE:
     toy = Geometry.load("toy")
     torch.manual_seed(1)
-    model = VAE(ProfileModel(toy, width=16), CellGenerator(toy, width=16, latent=4))
+    model = VAE(ProfileModel(toy, width=16), request.param(toy, width=16, latent=4))
     model.prepare(OneBatch(blobs(toy, 40)))
     return model.eval()
 

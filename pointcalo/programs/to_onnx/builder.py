@@ -49,10 +49,17 @@ class Value:
 
 @dataclass
 class Builder:
-    """Collects nodes; equal ones are made once."""
+    """Collects nodes; equal ones are made once.
+
+    Args:
+        nodes: those made so far, each after those that it needs.
+        constants: by their names.
+        prefix: of the names of nodes.
+    """
 
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: dict[str, onnx.TensorProto] = field(default_factory=dict)
+    prefix: str = "n"
     _made: dict[Any, list[str]] = field(default_factory=dict)
 
     def __call__(self, kind: str, *inputs: str, **attributes: Any) -> str:
@@ -63,11 +70,24 @@ class Builder:
         """Add a node and give the names of its outputs."""
         key = kind, inputs, tuple(sorted(attributes.items()))
         if key not in self._made or kind.startswith("Random"):
-            node = f"n{len(self.nodes)}"  # without names older runtimes mix their own up
+            # without names older runtimes mix their own up
+            node = f"{self.prefix}{len(self.nodes)}"
             names = [f"{node}_{number}" for number in range(outputs)]
             self.nodes.append(helper.make_node(kind, list(inputs), names, node, **attributes))
             self._made[key] = names
         return self._made[key]
+
+    def inside(self) -> "Builder":
+        """A builder of the body of a node that comes next, which knows what was made before."""
+        prefix = f"{self.prefix}{len(self.nodes)}_"
+        return Builder([], self.constants, prefix, dict(self._made))
+
+    def loop(self, start: Sequence[str], body: onnx.GraphProto) -> list[str]:
+        """Add a loop: whether to begin, and values to begin with; the names of those at its end."""
+        node = f"{self.prefix}{len(self.nodes)}"
+        names = [f"{node}_{number}" for number in range(len(start) - 1)]
+        self.nodes.append(helper.make_node("Loop", ["", *start], names, node, body=body))
+        return names
 
     def constant(self, value: Any, dtype: torch.dtype | None = None) -> str:
         """The name of a tensor or number that is known now."""

@@ -1,6 +1,6 @@
 """A program as a file of ONNX: its trace, walked through once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,15 @@ IR_VERSION = 8
 SCALARS = {"Float": torch.float32, "Double": torch.float64, "Long": torch.int64}
 SCALARS |= {"Int": torch.int32, "Bool": torch.bool}
 SCALARS |= {"Short": torch.int64}  # runtimes know little to do with short integers
-SAME = ("NumToTensor", "Int", "ScalarImplicit", "detach")  # of one argument, which they give
+NUMBERS = {"int": torch.int64, "float": torch.float32, "bool": torch.bool}
+ENDLESS = 2**63 - 1  # turns of a loop that ends by its condition
+SAME = (
+    "NumToTensor",
+    "Int",
+    "Bool",
+    "ScalarImplicit",
+    "detach",
+)  # of one argument, which they give
 
 
 def write_onnx(traced: torch.jit.ScriptModule, path: Path, inputs: Table, outputs: Table) -> None:
@@ -44,10 +52,7 @@ def _translated(traced: torch.jit.ScriptModule, inputs: Table, outputs: Table) -
     values: dict[str, Any] = {module.debugName(): traced}
     for entry, name in zip(entries, inputs, strict=True):
         values[entry.debugName()] = _described(entry.type(), name)
-    for node in graph.nodes():
-        arguments = [values[entry.debugName()] for entry in node.inputs()]
-        for out, result in zip(node.outputs(), _results(builder, node, arguments), strict=True):
-            values[out.debugName()] = result
+    _walk(builder, graph.nodes(), values)
     (result,) = (values[out.debugName()] for out in graph.outputs())
     results = list(result) if isinstance(result, tuple | list) else [result]
     for value, name in zip(results, outputs, strict=True):
@@ -67,10 +72,60 @@ def _translated(traced: torch.jit.ScriptModule, inputs: Table, outputs: Table) -
     )
 
 
+def _walk(builder: Builder, nodes: Iterable[Any], values: dict[str, Any]) -> None:
+    """Translate nodes of a trace and enter what they give among the values."""
+    for node in nodes:
+        arguments = [values[entry.debugName()] for entry in node.inputs()]
+        if node.kind() == "prim::Loop":
+            results = _loop(builder, node, arguments, values)
+        else:
+            results = _results(builder, node, arguments)
+        for out, result in zip(node.outputs(), results, strict=True):
+            values[out.debugName()] = result
+
+
+def _loop(builder: Builder, node: Any, arguments: list[Any], values: dict[str, Any]) -> list[Any]:
+    """A `while` of a compiled function, which a trace keeps as a loop."""
+    limit, more, *start = arguments
+    if limit != ENDLESS:
+        raise ValueError("export: no translation of loops with a limit; use format=torchscript")
+    start = [_value(builder, entry) for entry in (more, *start)]
+    (block,) = node.blocks()
+    inside = builder.inside()
+    turn = Value(f"{inside.prefix}turn", torch.int64, 0)
+    state = [Value(f"{inside.prefix}in{k}", x.dtype, x.rank) for k, x in enumerate(start)]
+    names = (entry.debugName() for entry in block.inputs())
+    known = values | dict(zip(names, (turn, *state[1:]), strict=True))
+    _walk(inside, block.nodes(), known)
+    ends = [inside.name(known[out.debugName()]) for out in block.outputs()]
+    left = [Value(f"{inside.prefix}out{k}", x.dtype, x.rank) for k, x in enumerate(start)]
+    inside.nodes += [
+        helper.make_node("Identity", [end], [x.name], f"{x.name}_")
+        for end, x in zip(ends, left, strict=True)
+    ]
+    entries, results = ([_entry(x) for x in part] for part in ((turn, *state), left))
+    body = helper.make_graph(inside.nodes, f"{inside.prefix}body", entries, results)
+    after = builder.loop([x.name for x in start], body)
+    return [Value(name, x.dtype, x.rank) for name, x in zip(after, start[1:], strict=True)]
+
+
+def _value(builder: Builder, entry: Any) -> Value:
+    """A value that may change: of a number that is known now, too."""
+    if isinstance(entry, Value):
+        return entry
+    tensor = torch.as_tensor(entry)
+    return Value(builder.name(tensor), tensor.dtype, tensor.dim())
+
+
+def _entry(value: Value) -> onnx.ValueInfoProto:
+    """A value of any size at an end of a body."""
+    return helper.make_tensor_value_info(value.name, TYPES[value.dtype], [None] * value.rank)
+
+
 def _described(kind: Any, name: str) -> Value:
     """A value of the type that it had in the trace; numbers are tensors of rank 0."""
     if not isinstance(kind, torch._C.TensorType):
-        return Value(name, {"int": torch.int64, "float": torch.float32}[str(kind)], 0)
+        return Value(name, NUMBERS[str(kind)], 0)
     return Value(name, SCALARS[kind.scalarType()], kind.dim(), kind.sizes() or ())
 
 
@@ -88,7 +143,7 @@ def _results(builder: Builder, node: Any, arguments: list[Any]) -> list[Any]:
     name = kind.rstrip("_") if in_place else kind
     if name not in OPERATORS:
         raise ValueError(f"export: no translation of {node.kind()} to ONNX; use format=torchscript")
-    out = [_result_type(output) for output in outputs]
+    out = _result_types(node, kind, arguments, outputs)
     single = len(out) == 1 and out[0] is not None
     try:
         results = OPERATORS[name](builder, out[0] if single else out, *arguments)
@@ -103,11 +158,26 @@ def _results(builder: Builder, node: Any, arguments: list[Any]) -> list[Any]:
     return [value]
 
 
-def _result_type(output: Any) -> Value | None:
-    """Type of a result; None: a list, whose entries get theirs when it is taken apart."""
-    kind = output.type()
-    is_list = isinstance(kind, torch._C.ListType | torch._C.TupleType)
-    return None if is_list else _described(kind, "")
+def _result_types(
+    node: Any, kind: str, arguments: list[Any], outputs: list[Any]
+) -> list[Value | None]:
+    """Types of results; None: a list, whose entries get theirs when it is taken apart."""
+    kinds = [output.type() for output in outputs]
+    if all(isinstance(k, torch._C.TensorType) and k.scalarType() is None for k in kinds):
+        # what was compiled has no types: those of the results of small tensors
+        found = _now(node, kind, _small(arguments), outputs)
+        return [Value("", result.dtype, result.dim()) for result in found]
+    lists = torch._C.ListType | torch._C.TupleType
+    return [None if isinstance(k, lists) else _described(k, "") for k in kinds]
+
+
+def _small(argument: Any) -> Any:
+    """Zeros, a number or a tensor of one, for each value that is known when the program runs."""
+    if isinstance(argument, list | tuple):
+        return [_small(entry) for entry in argument]
+    if not isinstance(argument, Value):
+        return argument
+    return torch.zeros((1,) * argument.rank, dtype=argument.dtype) if argument.rank else 0
 
 
 def _named(kind: Value, name: str) -> Value:
@@ -160,7 +230,15 @@ def _needed(builder: Builder, outputs: Iterable[str]) -> tuple[list[Any], list[A
     wanted, kept = set(outputs), []
     for node in reversed(builder.nodes):
         if wanted.intersection(node.output):
-            wanted.update(node.input)
+            wanted.update(_taken(node))
             kept.append(node)
     constants = [tensor for name, tensor in builder.constants.items() if name in wanted]
     return kept[::-1], constants
+
+
+def _taken(node: onnx.NodeProto) -> Iterator[str]:
+    """What a node takes, and the nodes of its body."""
+    yield from node.input
+    for attribute in node.attribute:
+        for inner in attribute.g.node:
+            yield from _taken(inner)

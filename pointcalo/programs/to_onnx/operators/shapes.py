@@ -1,5 +1,6 @@
 """Sizes, shapes and tensors of one number."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,6 +35,11 @@ def _reshape(b: Builder, out: Value, x: Value, sizes: Sequence[Any]) -> Value:
     return Value(name, out.dtype, out.rank, written=written)
 
 
+@operator("view_as")
+def _view_as(b: Builder, out: Value, x: Value, other: Value) -> str:
+    return b("Reshape", x.name, b("Shape", other.name), allowzero=1)
+
+
 @operator("flatten")
 def _flatten(b: Builder, out: Value, x: Value, start: int = 0, end: int = -1) -> str:
     if x.rank == 0:
@@ -48,6 +54,17 @@ def _flatten(b: Builder, out: Value, x: Value, start: int = 0, end: int = -1) ->
     )
     sizes = b("Concat", before, b("ReduceProd", flat, axis, keepdims=1), after, axis=0)
     return b("Reshape", x.name, sizes, allowzero=1)
+
+
+@operator("unflatten")
+def _unflatten(b: Builder, out: Value, x: Value, axis: int, sizes: Sequence[int]) -> str:
+    axis, known = axis % x.rank, math.prod(size for size in sizes if size != -1)
+    shape, first = b("Shape", x.name), b.ints(0)
+    before = b("Slice", shape, first, b.ints(axis), first)
+    after = b("Slice", shape, b.ints(axis + 1), b.ints(x.rank), first)
+    rest = b("Div", b.size(x.name, axis), b.ints(known))
+    parts = [rest if size == -1 else b.ints(size) for size in sizes]
+    return b("Reshape", x.name, b("Concat", before, *parts, after, axis=0), allowzero=1)
 
 
 @operator("expand")
