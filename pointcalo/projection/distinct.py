@@ -6,6 +6,7 @@ from torch import Tensor
 from pointcalo.geometry import Geometry
 
 FIRST_REACH = 8  # nearest cells that a point asks for
+FEWEST_EXPORTED = 32  # nearest cells in an exported program: beyond an edge few sites are cells
 MOST_EXPORTED = 4096  # hits of a layer in an exported program, which stops where there are more
 
 
@@ -45,10 +46,11 @@ def distinct_cells(
         return cell.index_copy(0, rows, found)
 
     if torch.jit.is_tracing():  # a program does not know which layers there will be
-        reaches = _exported_reaches(geometry)
-        for reach in reaches:
-            cell = placed(order[(count[order] <= reach) & (count[order] > reach // 2)], reach)
-        return torch.where(count > reaches[-1], geometry.num_cells, cell)  # no such cell: it stops
+        low, sizes = 0, geometry.layer_start.diff().clamp_max(MOST_EXPORTED)
+        for reach in _exported_reaches(geometry):
+            cell = placed(order[(count[order] <= reach) & (count[order] > low)], reach)
+            low = reach
+        return torch.where(count > sizes[layer], geometry.num_cells, cell)  # no such cell: it stops
     cell = placed(order, FIRST_REACH)
     order = _in_layers_of(order[cell[order] < 0], order, slot)
     most, reach = int(count[order].max()) if len(order) else 0, FIRST_REACH
@@ -75,7 +77,8 @@ def _count(slot: Tensor) -> Tensor:
 def _exported_reaches(geometry: Geometry) -> list[int]:
     """Powers of two, up to the cells of the largest layer or what a program may ask for."""
     most = min(int(geometry.layer_start.diff().max()), MOST_EXPORTED)
-    return [2**n for n in range((most - 1).bit_length() + 1)]
+    least = FEWEST_EXPORTED.bit_length() - 1
+    return [2**n for n in range(least, max(least, (most - 1).bit_length()) + 1)]
 
 
 def _match(slot: Tensor, first_key: Tensor, wishes: Tensor) -> Tensor:

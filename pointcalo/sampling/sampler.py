@@ -113,7 +113,7 @@ class Sampler:
                 "engine=eager"
             )
         self.loss = Loss()
-        self._outside_before = model.generator.num_outside
+        self._outside_before = self.model.generator.num_outside
         self.max_points = max_points
         self.max_showers = max_showers
 
