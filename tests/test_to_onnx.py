@@ -122,6 +122,8 @@ def _counted(x: Tensor) -> Tensor:
         (lambda x: torch.repeat_interleave(x, x.abs()), [INTS]),
         (lambda x: torch.arange(x.shape[0]).repeat_interleave(3), [INTS]),
         (lambda x: torch.bincount(x.abs(), minlength=12), [INTS]),
+        (lambda x: torch.bincount(x.abs())[x.abs()], [INTS]),
+        (lambda x: torch.bincount(x[x > 99]), [INTS]),
         (lambda x: torch.unique(x), [INTS]),
         (lambda x: torch.searchsorted(x.sort().values, 2 * x), [INTS]),
         (lambda x: torch.searchsorted(x.sort().values, x, right=True), [INTS]),

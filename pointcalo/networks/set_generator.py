@@ -140,8 +140,7 @@ class SetGenerator(nn.Module):
         self, latent: Tensor, incident: Incident, profile: Profile, noise: Noise
     ) -> tuple[PointSet, Tensor]:
         """Points and their energies above threshold in MeV, ``[P]``."""
-        size = torch.repeat_interleave(profile.counts.flatten()).shape[0]  # int() cannot be traced
-        empty = PointSet(latent.new_zeros(size, FEATURES), profile.counts)
+        empty = PointSet(latent.new_zeros(0, FEATURES), profile.counts)  # where points belong
         start = _noise_of(empty, noise)
         layers = self.context(incident, profile, latent)
         points = self.first(start) + of_layer(layers, self.first.out_features, empty)

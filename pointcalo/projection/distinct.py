@@ -6,8 +6,8 @@ from torch import Tensor
 from pointcalo.geometry import Geometry
 
 FIRST_REACH = 8  # nearest cells that a point asks for
-FEWEST_EXPORTED = 32  # nearest cells in an exported program: beyond an edge few sites are cells
-MOST_EXPORTED = 4096  # hits of a layer in an exported program, which stops where there are more
+EXPORTED_REACH = 32  # in an exported program: beyond an edge few sites are cells
+MOST_PLACED = 4096  # hits of a layer in an exported program, which stops where there are more
 
 
 def distinct_cells(
@@ -36,7 +36,7 @@ def distinct_cells(
         ValueError: a layer has fewer cells than a shower has points in it.
     """
     slot = shower * geometry.num_layers + layer
-    count = _count(slot)
+    count = torch.bincount(slot)[slot]
     cell = torch.full_like(layer, -1)
     order = priority.argsort(descending=True, stable=True)
 
@@ -46,17 +46,18 @@ def distinct_cells(
         return cell.index_copy(0, rows, found)
 
     if torch.jit.is_tracing():  # a program does not know which layers there will be
-        low, sizes = 0, geometry.layer_start.diff().clamp_max(MOST_EXPORTED)
-        for reach in _exported_reaches(geometry):
-            cell = placed(order[(count[order] <= reach) & (count[order] > low)], reach)
-            low = reach
+        sizes = geometry.layer_start.diff().clamp_max(MOST_PLACED)
+        rows, reach, most = order, EXPORTED_REACH, int(sizes.max())
+    else:
+        cell = placed(order, FIRST_REACH)
+        rows, reach = _in_layers_of(order[cell[order] < 0], order, slot), 2 * FIRST_REACH
+        most = int(count[rows].max()) if len(rows) else 0
+    low = 0
+    while low < most:
+        cell = placed(rows[(count[rows] > low) & (count[rows] <= reach)], reach)
+        low, reach = reach, 2 * reach
+    if torch.jit.is_tracing():
         return torch.where(count > sizes[layer], geometry.num_cells, cell)  # no such cell: it stops
-    cell = placed(order, FIRST_REACH)
-    order = _in_layers_of(order[cell[order] < 0], order, slot)
-    most, reach = int(count[order].max()) if len(order) else 0, FIRST_REACH
-    while reach < most:
-        reach *= 2
-        cell = placed(order[(count[order] <= reach) & (count[order] > reach // 2)], reach)
     if bool((cell < 0).any()):
         at = int((cell < 0).nonzero()[0])
         raise ValueError(
@@ -64,21 +65,6 @@ def distinct_cells(
             "which has fewer cells; use the geometry that the model was trained on"
         )
     return cell
-
-
-def _count(slot: Tensor) -> Tensor:
-    """How many points are in the layer of each point, ``[P]``."""
-    if not torch.jit.is_tracing():
-        return torch.bincount(slot)[slot]
-    rising = slot.sort().values
-    return torch.searchsorted(rising, slot, right=True) - torch.searchsorted(rising, slot)
-
-
-def _exported_reaches(geometry: Geometry) -> list[int]:
-    """Powers of two, up to the cells of the largest layer or what a program may ask for."""
-    most = min(int(geometry.layer_start.diff().max()), MOST_EXPORTED)
-    least = FEWEST_EXPORTED.bit_length() - 1
-    return [2**n for n in range(least, max(least, (most - 1).bit_length()) + 1)]
 
 
 def _match(slot: Tensor, first_key: Tensor, wishes: Tensor) -> Tensor:

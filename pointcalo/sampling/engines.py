@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from pointcalo.geometry import Geometry
 from pointcalo.models.base import Model
 from pointcalo.networks.candidates import Beyond
-from pointcalo.networks.cells import CellGenerator
 from pointcalo.networks.profile import Profile, ProfileModel
 from pointcalo.sampling.compiled_engine import CompiledEngine
 from pointcalo.sampling.graphs import with_graphs
@@ -29,7 +28,7 @@ class Engine(Protocol):
     """Makes profiles and showers as these two do, and says which it could not make."""
 
     profile: ProfileModel
-    generator: CellGenerator
+    generator: nn.Module
 
     def profiles(self, incident: Incident, noise: Noise) -> Profile:
         """Profiles as of the profile model."""
@@ -83,7 +82,7 @@ class _Profile(nn.Module):
 
 
 class _Generator(nn.Module):
-    """In place of a `CellGenerator`, to sample."""
+    """In place of a generator, to sample."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__()

@@ -123,8 +123,8 @@ def test_in_a_program(name: str, suffix: str) -> None:
 
 @pytest.mark.parametrize("suffix", [".pt", ".onnx"])
 def test_where_a_program_ends(suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(distinct, "MOST_EXPORTED", 16)
-    monkeypatch.setattr(distinct, "FEWEST_EXPORTED", 16)
+    monkeypatch.setattr(distinct, "MOST_PLACED", 16)
+    monkeypatch.setattr(distinct, "EXPORTED_REACH", 16)
     geometry = Geometry.load("toy")
     traced = trace(Placing(geometry), crowd(geometry, 40, seed=1))
     program = reopened(traced, suffix, Placing.inputs, Placing.outputs)

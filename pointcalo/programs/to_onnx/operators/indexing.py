@@ -157,6 +157,9 @@ def _bincount(b: Builder, out: Value, x: Value, weights: None, least: Any) -> st
     """Numbers are below `least` wherever it is given."""
     if weights is not None:
         raise NotImplementedError("counting with weights")
+    if not isinstance(least, Value) and least == 0:
+        most = b("ReduceMax", b("Concat", x.name, b.ints(-1), axis=0), keepdims=0)
+        least = Value(b("Add", most, b.constant(1)), LONG, 0)
     ones = b.filled(1, b("Shape", x.name), LONG)
     return _summed(b, b.filled(0, b.shape([least]), LONG), x.name, ones, 1)
 
