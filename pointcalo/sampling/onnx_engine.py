@@ -58,12 +58,14 @@ class OnnxEngine:
     ) -> tuple[Showers, Tensor]:
         """Showers as of the generator, and which were made, bool [S]: the others are nonsense."""
         given = *incident.tensors(self.profile.condition.names), noise.key
-        parts = self._showers((latent, *given, profile.counts, profile.energy, profile.axis))
-        ptr, layer, cell, points = parts
+        # in crowded layers a program that was traced looks at fewer cells, or stops: none for it
+        most = self.generator.geometry.layer_start.diff().clamp_max(MOST_EXPORTED)
+        known = (profile.counts <= most).all(dim=1)
+        counts, energy = profile.counts * known[:, None], profile.energy * known[:, None]
+        ptr, layer, cell, points = self._showers((latent, *given, counts, energy, profile.axis))
         showers = Showers(points=points, layer=layer, ptr=ptr, incident=incident, cell=cell)
-        # in crowded layers a program that was traced looks at fewer cells, and beyond edges at none
-        known = profile.counts.amax(dim=1) <= MOST_EXPORTED
-        return showers, known & (ptr.diff() == profile.counts.sum(dim=1))
+        # beyond edges it finds no cells
+        return showers, known & (ptr.diff() == counts.sum(dim=1))
 
 
 class _Profiles(nn.Module):

@@ -13,6 +13,7 @@ from pointcalo.networks.profile import ProfileModel
 from pointcalo.networks.set_generator import SetGenerator
 from pointcalo.sampling import Sampler, onnx_engine
 from pointcalo.showers import Showers
+from pointcalo.showers.noise import Noise
 from pointcalo.simulation import ParticleGun
 
 pytestmark = pytest.mark.timeout(900)  # tracing and reading programs take half a minute
@@ -36,6 +37,13 @@ def test_the_same_showers(model: VAE, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.ptr.tolist() == own.ptr.tolist()
     assert found.cell.tolist() == own.cell.tolist()
     torch.testing.assert_close(found.points, own.points, rtol=1e-4, atol=1e-5)
+    # more hits than cells, which the program would stop at, are left to torch
+    engine, noise = quick.model.generator.engine, Noise.for_showers(3, torch.arange(30))
+    profile = engine.profiles(incident, noise)
+    profile.counts[4, 2] = int(toy.layer_start.diff()[2]) + 1
+    showers, made = engine.showers(model.draw_latent(noise), incident, profile, noise)
+    assert made.logical_not().nonzero().flatten().tolist() == [4]
+    assert showers[5].cell.tolist() == own[5].cell.tolist()
     # showers with crowded layers are left to torch
     monkeypatch.setattr(onnx_engine, "MOST_EXPORTED", int(own.counts.median()) // toy.num_layers)
     mixed = Showers.cat(list(quick.sample(incident, seed=3)))
