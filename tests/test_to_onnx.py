@@ -16,7 +16,12 @@ FLOATS = torch.tensor([-3.5, -1.0, -1e-4, 0.0, 1e-6, 0.3, 2.5, 7.0])
 INTS = torch.tensor([5, 0, 3, 3, -2, 7, 1, -9])
 SHARES = torch.cat([torch.tensor([2.0**-23, 1.0 - 2.0**-22]), torch.linspace(0.01, 0.99, 9)])
 TABLE = torch.arange(24.0).reshape(4, 3, 2)
-NAMES = {torch.float32: "float32", torch.int64: "int64", torch.bool: "bool"}
+NAMES = {
+    torch.float32: "float32",
+    torch.float64: "float64",
+    torch.int64: "int64",
+    torch.bool: "bool",
+}
 
 
 class Function(nn.Module):
@@ -138,6 +143,11 @@ def _counted(x: Tensor) -> Tensor:
         (lambda x, i: torch.zeros(3).scatter_reduce(0, i % 3, x, "amin"), [FLOATS, INTS]),
         (lambda x, i: x[:, 0].gather(1, i[:, None]), [TABLE, torch.tensor([1, 0, 0, 1])]),
         (lambda x, i: x.take(i), [TABLE, torch.tensor([1, 0, 23, 7])]),
+        (lambda x: torch.hypot(x, 2.0 - x), [FLOATS]),
+        (lambda x: torch.atan2(x, x.flip(0)), [FLOATS]),
+        (lambda x: torch.cos(1e6 * torch.atan2(x.double(), x.flip(0).double())), [FLOATS]),
+        (lambda x: x[:, 0].double().topk(1, dim=1, largest=False)[0], [TABLE]),
+        (lambda x: (x[:, 0] % 3).topk(2, dim=1)[1], [TABLE]),
         (lambda x: x.nan_to_num_(-1.0), [torch.tensor([1.0, float("nan"), 3.0])]),
     ],
 )

@@ -91,7 +91,9 @@ class Builder:
 
     def constant(self, value: Any, dtype: torch.dtype | None = None) -> str:
         """The name of a tensor or number that is known now."""
-        tensor = value.detach().cpu() if isinstance(value, Tensor) else torch.tensor(value)
+        # numbers at once as what they are to be: a float would round them
+        known = isinstance(value, Tensor)
+        tensor = value.detach().cpu() if known else torch.tensor(value, dtype=dtype)
         tensor = tensor.to(torch.int64 if tensor.dtype is torch.int16 else dtype or tensor.dtype)
         array = tensor.contiguous().numpy()
         key = "constant", array.dtype.str, array.shape, array.tobytes()

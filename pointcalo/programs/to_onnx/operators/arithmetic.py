@@ -1,9 +1,16 @@
 """Sums, products and functions of one number."""
 
+import math
 from typing import Any
 
 from pointcalo.programs.to_onnx.builder import Builder, Value
-from pointcalo.programs.to_onnx.operators.registry import BOOL, OPERATORS, operator, scaled
+from pointcalo.programs.to_onnx.operators.registry import (
+    BOOL,
+    DOUBLE,
+    OPERATORS,
+    operator,
+    scaled,
+)
 
 
 def _alike(name: str, kind: str) -> None:
@@ -30,7 +37,6 @@ for _name, _kind in {
     "acos": "Acos",
     "atan": "Atan",
     "sin": "Sin",
-    "cos": "Cos",
     "sinh": "Sinh",
     "asinh": "Asinh",
     "tanh": "Tanh",
@@ -39,6 +45,15 @@ for _name, _kind in {
     "clone": "Identity",
 }.items():
     _alike(_name, _kind)
+
+
+@operator("cos")
+def cosine(b: Builder, out: Value, x: Value) -> str:
+    """Of double precision as a sine, since ONNX Runtime 1.20 and earlier know no cosine of it."""
+    name = b.name(x, out.dtype)
+    if out.dtype is not DOUBLE:
+        return b("Cos", name)
+    return b("Sin", b("Add", name, b.constant(0.5 * math.pi, DOUBLE)))
 
 
 @operator("add")

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from pointcalo.programs.to_onnx.builder import Builder, Value
-from pointcalo.programs.to_onnx.operators.arithmetic import clamp
+from pointcalo.programs.to_onnx.operators.arithmetic import clamp, cosine
 from pointcalo.programs.to_onnx.operators.registry import DOUBLE, FLOAT, operator
 
 
@@ -55,6 +55,31 @@ def _logit(b: Builder, out: Value, x: Any, eps: float | None = None) -> str:
 @operator("isneginf")
 def _isneginf(b: Builder, out: Value, x: Value) -> str:
     return b("Equal", x.name, b.constant(-math.inf, x.dtype))
+
+
+@operator("hypot")
+def _hypot(b: Builder, out: Value, x: Value, y: Value) -> str:
+    x, y = b.name(x, out.dtype), b.name(y, out.dtype)
+    return b("Sqrt", b("Add", b("Mul", x, x), b("Mul", y, y)))
+
+
+@operator("atan2")
+def _atan2(b: Builder, out: Value, y: Value, x: Value) -> str:
+    """Of runtimes that know the arc tangent of floats only: that, and once more what is left."""
+    x, y = b.name(x, DOUBLE), b.name(y, DOUBLE)
+    zero, right = b.constant(0.0, DOUBLE), b.constant(0.5 * math.pi, DOUBLE)
+    across, up = b("Abs", x), b("Abs", y)
+    longer = b("Max", b("Max", across, up), b.constant(1e-300, DOUBLE))
+    angle = b("Atan", b.cast(b("Div", b("Min", across, up), longer), FLOAT))
+    angle = b.cast(angle, DOUBLE)
+    angle = b("Where", b("Less", across, up), b("Sub", right, angle), angle)
+    angle = b("Where", b("Less", x, zero), b("Sub", b.constant(math.pi, DOUBLE), angle), angle)
+    angle = b("Where", b("Less", y, zero), b("Neg", angle), angle)
+    across = cosine(b, Value("", DOUBLE, out.rank), Value(angle, DOUBLE, out.rank))
+    left = b("Sub", b("Mul", y, across), b("Mul", x, b("Sin", angle)))
+    length = b("Sqrt", b("Add", b("Mul", x, x), b("Mul", y, y)))
+    left = b("Div", left, b("Max", length, b.constant(1e-300, DOUBLE)))
+    return b.name(Value(b("Add", angle, left), DOUBLE, out.rank), out.dtype)
 
 
 @operator("nan_to_num")

@@ -8,9 +8,12 @@ from pointcalo.programs.to_onnx.operators.registry import LONG, common, operator
 FEW = 64  # numbers that are rather compared with than searched in
 
 
-def _sorted(b: Builder, x: Value, axis: int, descending: bool = False) -> list[str]:
-    """Values in order and where they were; equal ones stay in order."""
-    name, size, options = x.name, b.size(x.name, axis), {"largest": int(descending), "sorted": 1}
+def _sorted(
+    b: Builder, x: Value, axis: int, descending: bool = False, most: int | None = None
+) -> list[str]:
+    """Values in order, or the first of them, and where they were; equal ones stay in order."""
+    name, options = x.name, {"largest": int(descending), "sorted": 1}
+    size = b.size(x.name, axis) if most is None else b.ints(most)
     if x.rank > 1:  # ONNX Runtime before 1.21 divides by the number of rows: one more
         name = b("Pad", name, b.ints(*[0] * x.rank, 1, *[0] * (x.rank - 1)))
     found = b.several("TopK", name, size, outputs=2, axis=axis, **options)
@@ -29,6 +32,13 @@ def _sort(b: Builder, out: list[Value], x: Value, *arguments: Any) -> list[str]:
 def _argsort(b: Builder, out: Value, x: Value, *arguments: Any) -> str:
     axis, descending = arguments[-2:]
     return _sorted(b, x, axis, descending)[1]
+
+
+@operator("topk")
+def _topk(
+    b: Builder, out: list[Value], x: Value, k: int, axis: int = -1, largest: bool = True, *_: Any
+) -> list[str]:
+    return _sorted(b, x, axis, largest, k)
 
 
 @operator("_unique2")
