@@ -21,7 +21,7 @@ from pointcalo.formats import open_files
 from pointcalo.formats.opening import matching
 from pointcalo.models import Model
 from pointcalo.sampling.beyond import BeyondEdges
-from pointcalo.showers import Incident
+from pointcalo.showers import Incident, axis_xy
 from pointcalo.showers.particles import pdg_number
 from pointcalo.simulation import ParticleGun, draw_columns
 
@@ -66,13 +66,18 @@ def _incident(run: str, model: Model, particles: Mapping[str, Any]) -> Incident:
 
 
 def _away_from_edges(model: Model, incident: Incident) -> Incident:
+    """Particles to compare with; first those that cross a cell in every layer ahead."""
     away = (~BeyondEdges(model).near(incident)).nonzero()[:, 0]
     if len(away) < max(BATCHES):
         raise ValueError(
             f"export: {len(away)} of {len(incident)} particles of the training pass away from the "
             f"detector's edges, expected {max(BATCHES)} to compare with"
         )
-    return incident[away]
+    geometry = model.profile.geometry
+    axis, layer = axis_xy(incident[away], geometry.layer_z), torch.arange(geometry.num_layers)
+    cell = geometry.cell_at(layer.repeat(len(away)), axis.flatten(0, 1)).reshape(-1, len(layer))
+    missed = (cell < 0) & (incident.direction[away, 2:] * geometry.layer_z >= 0)
+    return incident[away[missed.any(dim=1).int().argsort(stable=True)]]
 
 
 def _figures(report: str | None, name: str) -> Mapping[str, Any]:

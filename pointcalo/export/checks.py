@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pointcalo.export.drawn import Drawn, Injected
+from pointcalo.export.drawn import NUMBERS, Drawn, Injected
 from pointcalo.export.program import Program
 from pointcalo.programs.running import open_program
 from pointcalo.programs.tracing import trace
@@ -110,7 +110,7 @@ def check_drawn(program: Drawn, paths: Sequence[Path], inputs: tuple[Tensor, ...
     Raises:
         ValueError: answers that differ.
     """
-    numbers = torch.rand(CALLS, 5, generator=torch.Generator().manual_seed(1))
+    numbers = torch.rand(CALLS, NUMBERS, generator=torch.Generator().manual_seed(1))
     own = [program.answer(inputs, row).numpy() for row in numbers]
     injected = Injected(program)
     traced = trace(injected, (*inputs, numbers[0]))

@@ -170,12 +170,6 @@ def _check_known(model: Model) -> None:
             f"export: got a {type(model.generator).__name__}, expected the generator of "
             "network=cells, graph, set or attention"
         )
-    geometry = model.profile.geometry
-    if geometry.lattice_tables() is None:
-        raise ValueError(
-            f"export: got geometry {geometry.name!r}, expected one whose layers are lattices of "
-            "one kind"
-        )
 
 
 def _weights(model: Model) -> dict[str, Tensor]:

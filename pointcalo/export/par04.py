@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from pointcalo.export.drawn import Drawn
+from pointcalo.geometry.polar import Polar
 from pointcalo.models.base import Model
 
 MESH = (9, 16, 45)  # cells in r, phi and z
@@ -22,6 +23,9 @@ NUMBERS = 8
 
 class Par04(Drawn):
     """One shower a call, as Par04 takes it. What lies outside the mesh is lost.
+
+    Rings lie about the momentum as the mesh does, whatever its direction; all other cells are those
+    of a barrel, whose layers' normal points away from the beam.
 
     Args:
         model, pdg: see `Drawn`.
@@ -46,7 +50,9 @@ class Par04(Drawn):
 
     def __init__(self, model: Model, pdg: int) -> None:
         super().__init__(model, pdg)
-        self.register_buffer("z", model.profile.geometry.layer_z.float(), persistent=False)
+        geometry = model.profile.geometry
+        self.about_momentum = isinstance(geometry.layers[0].segmentation, Polar)
+        self.register_buffer("z", geometry.layer_z.float(), persistent=False)
 
     @staticmethod
     def example(energy_GeV: float, angle: float) -> tuple[Tensor, ...]:
@@ -62,16 +68,20 @@ class Par04(Drawn):
         condition = inputs[0].reshape(-1)
         energy, theta = condition[:1], condition[2:3]
         sine, cosine = torch.sin(theta), torch.cos(theta)
+        if self.about_momentum:
+            sine, cosine = torch.ones_like(theta), torch.zeros_like(theta)
         # the layers' normal points away from the beam, y along it: the azimuth does not matter
         direction = torch.stack([torch.zeros_like(theta), cosine, sine], dim=1)
         layer, xy, deposit = self.hits(energy, direction, numbers)
         x, y, depth = xy[:, 0], xy[:, 1], self.z[layer]
         # axes of the mesh: polar unit vector, azimuthal unit vector, momentum
         along = cosine * y + sine * depth
-        polar = cosine * depth - sine * y
-        radius = torch.sqrt(polar * polar + x * x)
+        polar, azimuthal = cosine * depth - sine * y, x
+        if self.about_momentum:  # the first bin of rings is the first of the mesh
+            polar, azimuthal = -x, -y
+        radius = torch.sqrt(polar * polar + azimuthal * azimuthal)
         angle = torch.acos((polar / radius.clamp_min(1e-6)).clamp(-1.0, 1.0))
-        turn = torch.where(x < 0, -angle, angle) / (2.0 * torch.pi) + 0.5
+        turn = torch.where(azimuthal < 0, -angle, angle) / (2.0 * torch.pi) + 0.5
         rings, sectors, slices = MESH
         ring = (radius / SIZE[0]).long()
         sector = (turn * sectors).long().clamp(0, sectors - 1)

@@ -51,15 +51,14 @@ def second_neighbours(
         neighbours: of cells [M], [M, D].
     """
     width = first.shape[1]
-    second = neighbours(first.clamp_min(0).flatten()).reshape(len(cell), width * width)
-    none = (first < 0).repeat_interleave(width, dim=1)
-    second = second.masked_fill(none | (second == cell[:, None]), -1)
+    second = neighbours(first.clamp_min(0).flatten()).reshape(-1, width, width)
+    second = second.masked_fill((first < 0)[:, :, None], -1).flatten(1)
+    second = second.masked_fill(second == cell[:, None], -1)
     for known in first.unbind(dim=1):
         second = second.masked_fill(second == known[:, None], -1)
     second = second.sort(dim=1, descending=True).values
-    again = torch.zeros_like(second, dtype=torch.bool)
-    again[:, 1:] = second[:, 1:] == second[:, :-1]
-    return second.masked_fill(again, -1)
+    again = second[:, 1:] == second[:, :-1]
+    return torch.cat([second[:, :1], second[:, 1:].masked_fill(again, -1)], dim=1)
 
 
 def padded_table(pairs: np.ndarray, count: int) -> Tensor:

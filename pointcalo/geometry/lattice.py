@@ -1,5 +1,6 @@
 """Lattices: cells at origin + pitch (i a + j b), looked up by arithmetic and a dense grid."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
@@ -51,9 +52,7 @@ class LatticeSheets(GridSheets):
         self.last_i32, self.last_j32 = (self.width - 1).float(), (self.height - 1).float()
         self.width32 = self.width.float()
         self.build_grid([self._kept(number) for number in range(len(windows))])
-        aspects = [round(float(r), 9) for r in pitches[:, 1] / pitches[:, 0]]
-        self.aspects = sorted(set(aspects))
-        self.aspect_of_sheet = torch.tensor([self.aspects.index(r) for r in aspects])
+        self.aspects = sorted({round(float(r), 9) for r in pitches[:, 1] / pitches[:, 0]})
 
     @abstractmethod
     def pitches(self, segmentation: Segmentation) -> tuple[float, float]:
@@ -135,17 +134,17 @@ class LatticeSheets(GridSheets):
         """Colours [N]."""
         return self.shade(*self._site(sheet, local))
 
-    def nearest(self, sheet: Tensor | None, xy: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        """The k nearest cells [P, k] and squared distances; see `_nearest`."""
-        if len(self.aspects) == 1:
-            return self._nearest(sheet, xy, k, self.aspects[0])
-        aspect = self.aspect_of_sheet[sheet]
-        cells = torch.empty(len(xy), k, dtype=torch.int64, device=xy.device)
-        squares = torch.empty(len(xy), k, device=xy.device)
-        for number, value in enumerate(self.aspects):
-            rows = (aspect == number).nonzero().squeeze(1)
-            cells[rows], squares[rows] = self._nearest(sheet[rows], xy[rows], k, value)
-        return cells, squares
+    def nearest(
+        self, sheet: Tensor | None, xy: Tensor, k: int, cover_mm: float = 0.0
+    ) -> tuple[Tensor, Tensor]:
+        """The k nearest cells [P, k] and squared distances; see `Sheets.nearest`."""
+        if len(self.aspects) > 1:
+            return super().nearest(sheet, xy, k, cover_mm)
+        sites = k
+        if torch.jit.is_tracing():  # at a straight edge half of twice as many are cells
+            area = float((self.cell_area * self.pitch_x * self.pitch_y).min())
+            sites = max(2 * k, math.ceil(math.pi * cover_mm**2 / area))
+        return self._nearest(sheet, xy, k, sites)
 
     def near_sites(self, k: int) -> Tensor:
         """Steps [M, 2] to the sites that may be among the k nearest to a point of a site."""
@@ -170,19 +169,17 @@ class LatticeSheets(GridSheets):
         return tables
 
     def _nearest(
-        self, sheet: Tensor | None, xy: Tensor, k: int, aspect: float
+        self, sheet: Tensor | None, xy: Tensor, k: int, sites: int
     ) -> tuple[Tensor, Tensor]:
-        """Sort the sites of a template; rows that miss a site of it go to the KD-tree."""
-        # an exported program has no trees: at a straight edge half of twice as many are cells
-        tracing = torch.jit.is_tracing()
-        template = nearest_template(type(self), aspect, 2 * k if tracing else k).to(xy.device)
+        """Sort the so many nearest sites; rows that miss one of them go to the KD-tree."""
+        template = self.near_sites(sites).to(xy.device)
         i, j = self._site_at(sheet, xy)
         width = self.of_sheet(self.width, sheet)
         slot, reachable = self._template_slots(sheet, i, j, template, width)
         cell = self.cell_of(sheet, slot)
         complete = reachable & (cell >= 0).all(1)
         squares = self._squares(sheet, xy, i, j, template)
-        if tracing:
+        if torch.jit.is_tracing():
             squares, order = squares.masked_fill(cell < 0, torch.inf).sort(dim=1)
             return cell.gather(1, order)[:, :k].long(), squares[:, :k]
         key = _sorted(_sort_key(squares, cell))[:, :k]

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from pointcalo.geometry.colouring import second_neighbours
 from pointcalo.geometry.kinds import SHEETS_OF_KIND
@@ -14,6 +15,10 @@ from pointcalo.geometry.lattice import LatticeSheets
 from pointcalo.geometry.seams import Seams, pairs_between_parts, seams_of
 from pointcalo.geometry.segmentation import Segmentation
 from pointcalo.geometry.sheets import Sheets
+from pointcalo.geometry.tracing import untraced
+
+SAMPLED = 2000  # points about seams, by which the distances of their neighbours are known
+FARTHER = 1.1  # than these neighbours those of other points may be
 
 
 class Parts:
@@ -75,66 +80,61 @@ class Parts:
 
     def position(self, cell: Tensor) -> Tensor:
         """Centres [N, 2], float64."""
-        return self._joined(cell, lambda sheets, *where: sheets.position(*where))
+        return self._joined(cell, lambda sheets, _, *where: sheets.position(*where))
 
     def mean_position(self, cell: Tensor) -> Tensor:
         """Mean positions [N, 2], float64."""
-        return self._joined(cell, lambda sheets, *where: sheets.mean_position(*where))
+        return self._joined(cell, lambda sheets, _, *where: sheets.mean_position(*where))
 
     def area(self, cell: Tensor) -> Tensor:
         """Areas [N], float64."""
-        return self._joined(cell, lambda sheets, *where: sheets.area(*where))
+        return self._joined(cell, lambda sheets, _, *where: sheets.area(*where))
 
     def colour(self, cell: Tensor) -> Tensor:
         """Colours [N], int64."""
         out = self._own_colour(cell)
         if self.several:
             rows, index = self.seams.rows(cell)
-            out[rows] = self.seams.colour[index]
+            out = out.index_copy(0, rows, self.seams.colour[index])
         return out
 
     def neighbours(self, cell: Tensor) -> Tensor:
         """Neighbours [N, D], -1 padded."""
-        out = self._own_table(cell, self.num_neighbours)
-        if self.several:
-            rows, index = self.seams.rows(cell)
-            out[rows, self._own_neighbours :] = self.seams.neighbours[index]
-        return out
+        own = self._own_table(cell, "neighbours")
+        if not self.several:
+            return own
+        rows, index = self.seams.rows(cell)
+        others = cell.new_full((cell.shape[0], self.seams.neighbours.shape[1]), -1)
+        return torch.cat([own, others.index_copy(0, rows, self.seams.neighbours[index])], dim=1)
 
     def second_neighbours(self, cell: Tensor, first: Tensor) -> Tensor:
         """Second ring [N, K], -1 padded, given the neighbours [N, D]."""
         if self.several:
             return second_neighbours(cell, first, self.neighbours)
-        width = max(sheets.num_second_neighbours for sheets in self.kinds)
-        return self._own_table(cell, width, lambda sheets, *where: sheets.second_neighbours(*where))
+        return self._own_table(cell, "second_neighbours")
 
     def _own_colour(self, cell: Tensor) -> Tensor:
         """Colours [N] of cells in their part."""
-        return self._joined(cell, lambda sheets, *where: sheets.colour(*where))
+        return self._joined(cell, lambda sheets, _, *where: sheets.colour(*where))
 
-    def _own_table(
-        self,
-        cell: Tensor,
-        width: int,
-        table_of: Callable[..., Tensor] = lambda sheets, *where: sheets.neighbours(*where),
-    ) -> Tensor:
-        """Neighbours [N, width], or others, of cells in their part, -1 padded."""
-        out = cell.new_full((cell.shape[0], width), -1)
-        for rows, sheets, sheet, local, start in self._of_cells(cell):
-            table = table_of(sheets, sheet, local)
+    def _own_table(self, cell: Tensor, name: str) -> Tensor:
+        """The neighbours, or second neighbours, of cells in their part, [N, D], -1 padded."""
+        widths = {sheets: getattr(sheets, f"num_{name}") for sheets in self.kinds}
+        most = max(widths.values())
+
+        def counted(sheets: Sheets, start: Tensor, *where: Tensor | None) -> Tensor:
+            table = getattr(sheets, name)(*where)
             table = torch.where(table < 0, -1, table + start[:, None])
-            if len(self.kinds) == 1 and table.shape[1] == width:
-                return table
-            out[rows, : table.shape[1]] = table
-        return out
+            missing = most - widths[sheets]
+            return pad(table, (0, missing), value=-1) if missing else table
+
+        return self._joined(cell, counted)
 
     def _joined(self, cell: Tensor, of_sheets: Callable[..., Tensor]) -> Tensor:
         """What sheets say of their cells, for cells [N] in their order."""
-        found = [(rows, of_sheets(*where)) for rows, *where, _ in self._of_cells(cell)]
+        found = [(rows, of_sheets(*where)) for rows, *where in self._of_cells(cell)]
         if len(self.kinds) == 1:
             return found[0][1]
-        if not found:
-            return of_sheets(self.kinds[0], self.flat_sheet[:0], cell)
         order = torch.cat([rows for rows, _ in found]).argsort()
         return torch.cat([values for _, values in found])[order]
 
@@ -154,7 +154,7 @@ class Parts:
             found.append(known[key] + first)
         return seams_of(
             torch.cat(found, dim=1),
-            lambda cell: self._own_table(cell, self._own_neighbours),
+            lambda cell: self._own_table(cell, "neighbours"),
             self._own_colour,
         )
 
@@ -177,7 +177,7 @@ class Parts:
         for slot in range(self.kind.shape[1]):
             for rows, sheets, sheet, start in self._of_slot(layer, slot, cell < 0):
                 local = sheets.cell_at(sheet, xy[rows])
-                cell[rows] = torch.where(local < 0, -1, local + start)
+                cell = cell.index_copy(0, rows, torch.where(local < 0, -1, local + start))
         return cell
 
     def nearest(self, layer: Tensor, xy: Tensor, k: int) -> Tensor:
@@ -187,15 +187,43 @@ class Parts:
             local, _ = sheets.nearest(self._sheet_of(sheets, self.sheet[:, 0], layer), xy, k)
             start = self.layer_start.index_select(0, layer)
             return torch.where(local < 0, -1, local + start[:, None])
-        num_slots = self.kind.shape[1]
-        cell = layer.new_full((len(layer), num_slots, k), -1)
-        square = xy.new_full((len(layer), num_slots, k), torch.inf)
-        for slot in range(num_slots):
+        tracing, found = torch.jit.is_tracing(), []
+        cover = untraced(self._mixed_radius)(k) if tracing else 0.0
+        for slot in range(self.kind.shape[1]):
+            cell = layer.new_full((layer.shape[0], k), -1)
+            square = xy.new_full((layer.shape[0], k), torch.inf)
             for rows, sheets, sheet, start in self._of_slot(layer, slot, layer >= 0):
-                local, square[rows, slot] = sheets.nearest(sheet, xy[rows], k)
-                cell[rows, slot] = torch.where(local < 0, -1, local + start[:, None])
-        order = square.flatten(1).sort(dim=1, stable=True).indices[:, :k]
-        return cell.flatten(1).gather(1, order)
+                local, squares = sheets.nearest(sheet, xy[rows], k, cover)
+                local = torch.where(local < 0, -1, local + start[:, None])
+                cell, square = cell.index_copy(0, rows, local), square.index_copy(0, rows, squares)
+            found.append((cell, square))
+        cells, squares = (torch.cat(part, dim=1) for part in zip(*found, strict=True))
+        order = squares.sort(dim=1, stable=True).indices[:, :k]
+        return cells.gather(1, order)
+
+    def _mixed_radius(self, k: int) -> float:
+        """Radius in mm that holds the k nearest cells of a point where these are of several parts.
+
+        Of points about the seams, as far from them as such neighbours are.
+        """
+        seam, random = self.seams.cell, torch.Generator().manual_seed(0)
+        if len(seam) == 0:
+            return 0.0
+        cell = seam[torch.randint(len(seam), (SAMPLED,), generator=random)]
+        layer, xy = torch.bucketize(cell, self.layer_start[1:], right=True), self.position(cell)
+        shift = torch.randn(SAMPLED, 2, generator=random).to(xy)
+        far = 0.0
+        for share in (0.0, 1.0):  # of the distance that seams have shown, which points move by
+            xy = (xy + share * far * shift).float()
+            rows = (self.cell_at(layer, xy) >= 0).nonzero()[:, 0]
+            near = self.nearest(layer[rows], xy[rows], k)
+            known = near.clamp_min(0)
+            centre = self.position(known.flatten()).unflatten(0, near.shape)
+            away = torch.linalg.vector_norm(centre - xy[rows, None], dim=2)
+            part = torch.bucketize(known, self.flat_start[1:], right=True)
+            mixed = (part != part[:, :1]).any(dim=1, keepdim=True)
+            far = max(far, float((away * mixed * (near >= 0)).max()))
+        return FARTHER * far
 
     def lattice_tables(self) -> dict[str, Tensor | float] | None:
         """See `Geometry.lattice_tables`."""
@@ -206,20 +234,19 @@ class Parts:
 
     def _of_cells(
         self, cell: Tensor
-    ) -> Iterator[tuple[Tensor | slice, Sheets, Tensor | None, Tensor, Tensor]]:
-        """(rows, sheets, sheet, local, start) for the cells of each kind."""
+    ) -> Iterator[tuple[Tensor | slice, Sheets, Tensor, Tensor | None, Tensor]]:
+        """(rows, sheets, start, sheet, local) for the cells of each kind."""
         part = torch.bucketize(cell, self.flat_start[1:], right=True)
         start = self.flat_start.index_select(0, part)
         kind = self.flat_kind.index_select(0, part)
         for number, sheets in enumerate(self.kinds):
             if len(self.kinds) == 1:
                 sheet = self._sheet_of(sheets, self.flat_sheet, part)
-                yield slice(None), sheets, sheet, cell - start, start
+                yield slice(None), sheets, start, sheet, cell - start
                 continue
             rows = (kind == number).nonzero().squeeze(1)
-            if len(rows):
-                sheet = self._sheet_of(sheets, self.flat_sheet, part[rows])
-                yield rows, sheets, sheet, cell[rows] - start[rows], start[rows]
+            sheet = self._sheet_of(sheets, self.flat_sheet, part[rows])
+            yield rows, sheets, start[rows], sheet, cell[rows] - start[rows]
 
     def _of_slot(
         self, layer: Tensor, slot: int, wanted: Tensor
@@ -228,11 +255,9 @@ class Parts:
         kind = self.kind[:, slot].index_select(0, layer)
         for number, sheets in enumerate(self.kinds):
             rows = ((kind == number) & wanted).nonzero().squeeze(1)
-            if len(rows):
-                of_rows = layer[rows]
-                sheet = self._sheet_of(sheets, self.sheet[:, slot], of_rows)
-                start = self.start[:, slot].index_select(0, of_rows)
-                yield rows, sheets, sheet, start
+            of_rows = layer[rows]
+            sheet = self._sheet_of(sheets, self.sheet[:, slot], of_rows)
+            yield rows, sheets, sheet, self.start[:, slot].index_select(0, of_rows)
 
     @staticmethod
     def _sheet_of(sheets: Sheets, table: Tensor, index: Tensor) -> Tensor | None:

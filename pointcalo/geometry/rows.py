@@ -232,10 +232,8 @@ class RowSheets(GridSheets):
         bins, ring = self.bins[row], self.ring[self.row_sheet[row]]
         steps = torch.stack((number - 1, number + 1), dim=1)
         wrapped = torch.remainder(steps, bins[:, None])
-        there = (ring[:, None] & (bins > 1)[:, None]) | (steps == wrapped)
         # In a ring of two the bin before is the bin after.
-        there[:, 0] &= (bins > 2) | (steps[:, 0] == wrapped[:, 0])
-        there[:, 1] &= (bins > 2) | (steps[:, 1] == wrapped[:, 1])
+        there = (ring & (bins > 2))[:, None] | (steps == wrapped)
         return torch.where(there, self.row_start[row][:, None] + wrapped, -1)
 
     def _across(self, row: Tensor, number: Tensor, step: int) -> Tensor:

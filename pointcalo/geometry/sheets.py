@@ -8,14 +8,20 @@ their number within the sheet (*local*).
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from pointcalo.geometry.buckets import Buckets
 from pointcalo.geometry.colouring import second_neighbours
 from pointcalo.geometry.segmentation import FormulaSegmentation, Point, Segmentation
+from pointcalo.geometry.tracing import untraced
+
+SAMPLED = 1000  # cells, by which the extent of all is known
+NEARER = 1e-13  # of its place, by which a cell counts as nearer than the one with the next number
 
 
 class Sheets(ABC):
@@ -68,8 +74,16 @@ class Sheets(ABC):
         """Mean position [N, 2] over the cell in mm."""
         return self.position(sheet, local)
 
-    def nearest(self, sheet: Tensor | None, xy: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        """The k nearest cells [P, k], -1 padded, and squared distances [P, k] in mm2."""
+    def nearest(
+        self, sheet: Tensor | None, xy: Tensor, k: int, cover_mm: float = 0.0
+    ) -> tuple[Tensor, Tensor]:
+        """The k nearest cells [P, k], -1 padded, and squared distances [P, k] in mm2.
+
+        Of equally distant ones that with the lower number comes first. A program that is traced has
+        no trees: it looks as far as the k nearest cells of this sheet lie, and at least `cover_mm`.
+        """
+        if torch.jit.is_tracing():
+            return untraced(lambda: self.buckets)().nearest(sheet, xy, k, cover_mm)
         return self.nearest_by_tree(sheet, xy, k)
 
     def nearest_by_tree(self, sheet: Tensor | None, xy: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -88,11 +102,36 @@ class Sheets(ABC):
             squares[rows] = distance**2
         return torch.from_numpy(cells).to(xy.device), torch.from_numpy(squares).to(xy.device)
 
+    @cached_property
+    def buckets(self) -> Buckets:
+        """The cells of all sheets as `nearest` looks for them without trees."""
+        trees = [self.tree(number) for number in range(len(self.num_cells))]
+        return Buckets(trees, self.extents(), self.device)
+
+    def extents(self) -> list[float]:
+        """About how far from its centre a point of a cell is, in mm, of each sheet."""
+        extents = []
+        for number, count in enumerate(self.num_cells):
+            some = torch.linspace(0, max(count - 1, 0), min(count, SAMPLED), device=self.device)
+            sheet = torch.full_like(some, number, dtype=torch.int64)
+            around = self.neighbours(sheet, some.long())
+            row, column = (around >= 0).nonzero(as_tuple=True)
+            centres, others = (
+                self.tree_coordinates(number, self.position(sheet[row], cell).cpu().numpy())
+                for cell in (some.long()[row], around[row, column].long())
+            )
+            away, box = np.abs(centres - others), self.tree_box(number)
+            if box is not None:
+                away = np.minimum(away, np.where(box > 0, box - away, np.inf))
+            extents.append(0.5 * float(np.hypot(*away.T).max(initial=0.0)))
+        return extents
+
     def tree(self, number: int) -> cKDTree:
         """KD-tree of the centres of sheet `number`, built once."""
         if number not in self._trees:
             local = torch.arange(self.num_cells[number], device=self.device)
-            centres = self.position(torch.full_like(local, number), local).cpu().numpy()
+            centres = self.position(torch.full_like(local, number), local)
+            centres = (centres * (1.0 + NEARER * local[:, None].double())).cpu().numpy()
             box = self.tree_box(number)
             self._trees[number] = cKDTree(self.tree_coordinates(number, centres), boxsize=box)
         return self._trees[number]
@@ -109,6 +148,7 @@ class Sheets(ABC):
         """The same sheets with their tables on a device."""
         moved = copy.copy(self)
         moved.device = device
+        vars(moved).pop("buckets", None)
         for name, value in vars(self).items():
             if isinstance(value, Tensor):
                 setattr(moved, name, value.to(device))

@@ -10,10 +10,12 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from pointcalo.geometry.buckets import Buckets
 from pointcalo.geometry.colouring import greedy_colours, padded_table, second_neighbours
 from pointcalo.geometry.segmentation import Disc, Point, Segmentation, number
 from pointcalo.geometry.sheets import Sheets, rows_by_sheet
 from pointcalo.geometry.touching import TOUCHING, continued_cells, touching_pairs
+from pointcalo.geometry.tracing import untraced
 
 # A point on the border of several cells has equal distances to at most so many centres.
 MOST_EQUAL = 4
@@ -121,8 +123,8 @@ class TableSheets(Sheets):
     def __init__(self, segmentations: Sequence[CellTable]) -> None:
         super().__init__(segmentations)
         self.num_cells = [len(s.xy) for s in segmentations]
-        counts = torch.tensor(self.num_cells)
-        self.cell_start = torch.cumsum(counts, 0) - counts
+        self.counts = torch.tensor(self.num_cells)
+        self.cell_start = torch.cumsum(self.counts, 0) - self.counts
         self.xy = torch.from_numpy(np.concatenate([s.xy for s in segmentations]))
         self.areas = torch.from_numpy(np.concatenate([s.area for s in segmentations]))
 
@@ -146,6 +148,8 @@ class TableSheets(Sheets):
 
     def cell_at(self, sheet: Tensor | None, xy: Tensor) -> Tensor:
         """Cells [P] with the nearest centre, -1 beyond the maximum distance."""
+        if torch.jit.is_tracing():  # a program has no trees
+            return self._cell_in_buckets(sheet, xy)
         nearest, square = self.nearest_by_tree(sheet, xy, MOST_EQUAL)
         equal = (square <= square[:, :1]) & (nearest >= 0)
         cell = torch.where(equal, nearest, torch.iinfo(torch.int64).max).min(dim=1).values
@@ -162,6 +166,23 @@ class TableSheets(Sheets):
     def colour(self, sheet: Tensor | None, local: Tensor) -> Tensor:
         """Colours [N] of a greedy colouring."""
         return self._colours[self._cell(sheet, local)]
+
+    def _cell_in_buckets(self, sheet: Tensor | None, xy: Tensor) -> Tensor:
+        cell, square = (
+            found[:, 0] for found in untraced(lambda: self._places)().nearest(sheet, xy, 1)
+        )
+        living = (cell >= 0) & (cell < self.of_sheet(self.counts, sheet))
+        cell = torch.where(living, cell, 0)
+        reach = self._reach[self._cell(sheet, cell)]
+        return torch.where(living & (square <= reach * reach), cell, -1)
+
+    @cached_property
+    def _places(self) -> Buckets:
+        """All centres of each sheet, those of dead cells last."""
+        order = [np.argsort(s.dead, kind="stable") for s in self.segmentations]
+        pairs = zip(self.segmentations, order, strict=True)
+        trees = [cKDTree(s.all_xy[rows]) for s, rows in pairs]
+        return Buckets(trees, self.extents(), self.device)
 
     def _squares_to_dead(self, sheet: Tensor | None, xy: Tensor) -> Tensor:
         """Squared distance [P] to the nearest dead cell in mm2: what is under it has no cell."""

@@ -1,11 +1,12 @@
 """Which lattice sites can be among the k nearest to any point of one cell."""
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Protocol
 
 import torch
 from torch import Tensor
+
+from pointcalo.geometry.tracing import untraced
 
 SAMPLES = 32
 
@@ -35,9 +36,7 @@ def nearest_template(lattice: type[Lattice], aspect: float, k: int) -> Tensor:
         aspect: pitch along y over pitch along x.
         k: number of cells.
     """
-    # tracing belongs to a thread: programs hold the sites, not how they are found
-    with ThreadPoolExecutor(1) as elsewhere:
-        return elsewhere.submit(_nearest_template, lattice, aspect, k).result()
+    return untraced(_nearest_template)(lattice, aspect, k)
 
 
 def _nearest_template(lattice: type[Lattice], aspect: float, k: int) -> Tensor:

@@ -35,12 +35,10 @@ class OnnxEngine:
     """
 
     def __init__(self, profile: ProfileModel, generator: nn.Module) -> None:
-        known = isinstance(generator, CellGenerator | SetGenerator)
-        if not known or profile.geometry.lattice_tables() is None:
+        if not isinstance(generator, CellGenerator | SetGenerator):
             raise ValueError(
-                f"engine=onnx: got {type(generator).__name__} in {profile.geometry.name!r}, "
-                "expected network=cells, graph, set or attention on lattices of one kind; "
-                "take engine=eager"
+                f"engine=onnx: got a {type(generator).__name__}, expected the generator of "
+                "network=cells, graph, set or attention; take engine=eager"
             )
         self.profile, self.generator = profile, generator
         names = profile.condition.names

@@ -8,15 +8,22 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from models.batches import OneBatch
+from networks.showers import blobs
 
 import pointcalo
 from pointcalo.cli.main import main
 from pointcalo.cli.run_directory import trained_model
 from pointcalo.export.ddml import BUFFER, LAYERS, Ddml, merged
-from pointcalo.export.drawn import Drawn
+from pointcalo.export.drawn import BITS, NUMBERS, Drawn
 from pointcalo.export.par04 import MESH, SIZE, Par04
+from pointcalo.geometry import Geometry
 from pointcalo.models import Model
+from pointcalo.models.vae import VAE
+from pointcalo.networks.cells import CellGenerator
+from pointcalo.networks.profile import ProfileModel
 from pointcalo.programs.running import open_program
+from pointcalo.showers import Incident
 
 LAYERS_OF_DDML = """
 name: thirty
@@ -44,7 +51,7 @@ def model(run: Path) -> Model:
 
 
 def _numbers(seed: int) -> torch.Tensor:
-    return torch.rand(5, generator=torch.Generator().manual_seed(seed))
+    return torch.rand(NUMBERS, generator=torch.Generator().manual_seed(seed))
 
 
 def _floats(array: np.ndarray) -> list[float]:
@@ -177,6 +184,30 @@ def test_par04_puts_energies_where_the_hits_are(model: Model, theta: float) -> N
     np.testing.assert_allclose(energies, 1e-3 * expected, rtol=1e-4, atol=1e-9)
     assert 1e3 * energies.sum() == pytest.approx(hits[:, 3].sum() - lost, rel=1e-5)
     assert np.count_nonzero(energies) > 10
+
+
+@torch.no_grad()
+def test_par04_passes_on_the_cells_of_its_own_mesh() -> None:
+    mesh = Geometry.load("par04")
+    torch.manual_seed(1)
+    model = VAE(ProfileModel(mesh, width=16), CellGenerator(mesh, width=16, latent=4))
+    model.prepare(OneBatch(blobs(mesh, 40)))
+    program, numbers = Par04(model.eval(), 22), _numbers(5)
+    answers = [
+        program.answer((torch.tensor([[4.0, phi, theta, 1, 0, 0, 0, 0]]),), numbers).numpy()
+        for phi, theta in ((0.8, 1.3), (-2.0, 1.9))
+    ]
+    origin, along = torch.zeros(1, 3), torch.tensor([[0.0, 0.0, 1.0]])
+    incident = Incident(torch.tensor([4000.0]), along, origin, torch.tensor([22]))
+    first, second, third = (numbers[:3] * 2.0**BITS).long().tolist()
+    seed = (first * 2**BITS + second) * 2**BITS + third
+    _, layer, cell, points = program.program(*program.program.example(incident, seed))
+    expected = np.zeros(MESH)  # of r, phi and z: cells count phi first, then r, then z
+    ring, sector = np.divmod(cell.numpy() % (MESH[0] * MESH[1]), MESH[1])
+    expected[ring, sector, layer.numpy()] = 1e-3 * points[:, 2].numpy()
+    for answer in answers:  # it lies about the momentum, whatever its direction
+        np.testing.assert_allclose(answer.reshape(MESH), expected, rtol=1e-5, atol=0.0)
+    assert np.count_nonzero(expected) == len(cell) > 10
 
 
 @pytest.mark.timeout(1500)

@@ -183,13 +183,62 @@ def test_conditions_latents_and_a_post_processor(
         generator.sample(energy_GeV=[2.0])
 
 
-def test_what_cannot_be_exported_is_one_line(
-    tmp_path: Path, train: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+PARTS = """
+name: parts
+layers:
+  - repeat: 4
+    absorber: [[W, 7]]
+    active: [Si, 0.5]
+    threshold_MeV: 0.1
+    segmentation:
+      - {type: hexagonal, pitch_mm: 9, radius_mm: 32}
+      - {type: polar, rows: [[36, 216, 12, 24]]}
+  - repeat: 4
+    absorber: [[W, 7]]
+    active: [Si, 0.5]
+    threshold_MeV: 0.1
+    segmentation: {type: table, file: cells.csv}
+"""
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Path:
+    """A detector of layers with hexagons and rings, and of layers with cells of a table."""
+    random = np.random.default_rng(1)
+    x, y = (9.0 * axis.ravel() for axis in np.meshgrid(np.arange(-22, 23), np.arange(-22, 23)))
+    x, y = (axis + random.uniform(-2.0, 2.0, len(axis)) for axis in (x, y))
+    rows = [f"{layer},{a:.3f},{b:.3f}" for layer in range(4, 8) for a, b in zip(x, y, strict=True)]
+    (tmp_path / "cells.csv").write_text("\n".join(["layer,x_mm,y_mm", *rows]))
+    (tmp_path / "parts.yaml").write_text(PARTS)
+    return tmp_path / "parts.yaml"
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys"),
+    [
+        ("torchscript", []),
+        ("onnx", ["geometry=calochallenge_1_photon", "simulation.theta_deg=0"]),
+    ],
+)
+def test_any_cells(
+    tmp_path: Path,
+    train: Callable[..., Path],
+    parts: Path,
+    kind: str,
+    keys: list[str],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    rings = train(tmp_path / "rings", "geometry=calogan", "simulation.energy_GeV=[1,5]")
-    assert main(["export", f"run={rings}", f"output={tmp_path / 'generator'}"]) == 2
-    assert "expected one whose layers are lattices of one kind" in capsys.readouterr().err
-    assert not (tmp_path / "generator").exists()
+    run = train(tmp_path / "any", f"geometry={parts}", *keys)
+    folder = tmp_path / "generator"
+    assert main(["export", f"run={run}", f"output={folder}", f"format={kind}"]) == 0
+    named, incident = _particles(run, 40)
+    showers, own = pointcalo.load(folder).sample(**named, seed=3), _sampled(run, incident, 3)
+    assert showers.cell.tolist() == own.cell.tolist()
+    found = np.stack([showers.x, showers.y, showers.energy, showers.time], axis=1)
+    torch.testing.assert_close(torch.from_numpy(found), own.points, rtol=1e-4, atol=1e-4)
+    assert main(["export", f"run={run}", f"output={tmp_path / 'other'}", "format=cpp"]) == 2
+    assert "format=cpp: got" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from pointcalo.geometry import CellTable, DetectorLayer, Geometry, geometry_names
+from pointcalo.programs.tracing import trace
 
 BUILT_IN = (
     *("atlas", "calochallenge_1_photon", "calochallenge_1_pion", "calochallenge_2"),
     *("calochallenge_3", "calogan", "clic", "hgcal", "hgcal_full", "ild", "ild_ecal_hcal", "toy"),
 )
-LAYOUTS = (*BUILT_IN, "table", "rings", "region", "region of rings")
+LAYOUTS = (*BUILT_IN, "table", "mixed", "rings", "region", "region of rings")
 SAMPLE = 20_000
 
 
@@ -30,6 +32,32 @@ def rings() -> dict:
     return {"type": "polar", "rows": rows}
 
 
+# Hexagons, and around them rings of larger cells.
+MIXED = {
+    "active": ["Si", 0.5],
+    "segmentation": [
+        {"type": "hexagonal", "pitch_mm": 9.0, "radius_mm": 150.0},
+        {"type": "polar", "rows": [[155.0, 335.0, 10, 80]]},
+    ],
+}
+
+
+class LookUps(nn.Module):
+    """What programs ask of a geometry."""
+
+    def __init__(self, geometry: Geometry) -> None:
+        super().__init__()
+        self.geometry = geometry
+
+    def forward(self, cell: torch.Tensor, point: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        geometry = self.geometry
+        layer, first = geometry.layer_of(cell), geometry.neighbour_table(cell)
+        near = [geometry.nearest(layer, point, k).sort(dim=1).values for k in (1, 20, 61)]
+        beside = geometry.cell_at(layer, point), geometry.colour(cell), geometry.area(cell)
+        second = geometry.second_neighbour_table(cell, first)
+        return geometry.position(cell), first, second, *beside, *near
+
+
 @pytest.fixture(scope="module")
 def layouts() -> dict[str, Geometry]:
     from pointcalo.geometry.files import geometry_from
@@ -44,6 +72,7 @@ def layouts() -> dict[str, Geometry]:
     start = torch.tensor([3.0, -2.0, 0.0])
     slope = torch.tensor([0.3, 0.1, 1.0])
     made["region"] = made["hgcal_full"].region(0.0 * start, slope, 80.0).geometry
+    made["mixed"] = geometry_from({"name": "mixed", "layers": [{"repeat": 2, **MIXED}]}, Path())
     made["region of rings"] = made["rings"].region(start, slope, 35.0).geometry
     return made
 
@@ -118,6 +147,28 @@ def test_two_cells_of_a_colour_have_no_neighbour_in_common(geometry: Geometry) -
         assert not equal.any()
     else:
         assert equal.any()  # rings, and parts of several kinds: neighbours only
+
+
+@torch.no_grad()
+def test_a_program_looks_up_what_torch_does(geometry: Geometry) -> None:
+    random = torch.Generator().manual_seed(1)
+    cell = torch.randint(geometry.num_cells, (500,), generator=random)
+    side = geometry.area(cell).sqrt()[:, None]
+    point = geometry.position(cell)[:, :2] + side * (
+        0.6 * torch.rand(500, 2, generator=random) - 0.3
+    )
+    inside = torch.ones_like(cell, dtype=torch.bool)
+    if geometry.lattice_tables() is not None:  # where these end, programs find fewer
+        steps = 5.0 * torch.tensor([[1, 0], [-1, 0], [0, 1], [0, -1]])
+        places = (point + side * steps[:, None]).flatten(0, 1)
+        inside = geometry.cell_at(geometry.layer_of(cell).repeat(4), places).reshape(4, -1) >= 0
+        inside = inside.all(dim=0)
+    inputs = cell[inside], point[inside]
+    program = LookUps(geometry)
+    traced = trace(program, tuple(x[:7] for x in inputs))
+    assert len(inputs[0]) > 10
+    for own, found in zip(program(*inputs), traced(*inputs), strict=True):
+        assert torch.equal(found, own)
 
 
 def test_nearest_agrees_with_all_distances(geometry: Geometry) -> None:

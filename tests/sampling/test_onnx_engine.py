@@ -4,6 +4,7 @@ import pytest
 import torch
 from models.batches import OneBatch
 from networks.showers import blobs
+from torch import nn
 
 from pointcalo.geometry import Geometry
 from pointcalo.models.vae import VAE
@@ -52,7 +53,6 @@ def test_the_same_showers(model: VAE, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_it_cannot_run() -> None:
-    rings = Geometry.load("calogan")
-    model = VAE(ProfileModel(rings, width=16), CellGenerator(rings, width=16, latent=4))
-    with pytest.raises(ValueError, match="engine=onnx: got CellGenerator in 'calogan'"):
-        Sampler(model, engine="onnx")
+    toy = Geometry.load("toy")
+    with pytest.raises(ValueError, match="engine=onnx: got a Linear, expected the generator of"):
+        onnx_engine.OnnxEngine(ProfileModel(toy, width=16), nn.Linear(2, 2))
