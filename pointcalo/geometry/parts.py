@@ -255,9 +255,10 @@ class Parts:
         kind = self.kind[:, slot].index_select(0, layer)
         for number, sheets in enumerate(self.kinds):
             rows = ((kind == number) & wanted).nonzero().squeeze(1)
-            of_rows = layer[rows]
-            sheet = self._sheet_of(sheets, self.sheet[:, slot], of_rows)
-            yield rows, sheets, sheet, self.start[:, slot].index_select(0, of_rows)
+            if torch.jit.is_tracing() or len(rows):  # a program does not know which there will be
+                of_rows = layer[rows]
+                sheet = self._sheet_of(sheets, self.sheet[:, slot], of_rows)
+                yield rows, sheets, sheet, self.start[:, slot].index_select(0, of_rows)
 
     @staticmethod
     def _sheet_of(sheets: Sheets, table: Tensor, index: Tensor) -> Tensor | None:

@@ -148,10 +148,11 @@ class Sheets(ABC):
         """The same sheets with their tables on a device."""
         moved = copy.copy(self)
         moved.device = device
-        vars(moved).pop("buckets", None)
         for name, value in vars(self).items():
             if isinstance(value, Tensor):
                 setattr(moved, name, value.to(device))
+            elif isinstance(value, Buckets):  # made again where they are asked for
+                delattr(moved, name)
         return moved
 
     def of_sheet(self, table: Tensor, sheet: Tensor | None) -> Tensor:
